@@ -11,12 +11,13 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['PASSED', 'FAILED', 'NOT_JUDGED', 'MIME_TYPE', 'SIGNS', 'CLASSES', 'Check', 'show_value', 'check_value', 'checks_html',
-           'checks_frame']
+           'markdown_text', 'checks_frame']
 
 # %% ../nbs/03_check.ipynb #7f330fef
 import html
 import math
 import operator
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -120,6 +121,14 @@ def _row_html(check: Check) -> str:
         + "".join(f"<td>{cell}</td>" for cell in cells)
         + "</tr>"
     )
+
+# %% ../nbs/03_check.ipynb #f56b0336
+def markdown_text(
+    value: object,  # Anything; its text is used
+) -> str:
+    "The text of `value`, escaped so that neither Markdown nor HTML gives it a meaning."
+    escaped = re.sub(r"([\\`*_{}\[\]#|~$@^!])", r"\\\1", str(value))
+    return html.escape(escaped, quote=False).replace("\n", " ")
 
 # %% ../nbs/03_check.ipynb #ba7cc6d2
 def checks_frame(

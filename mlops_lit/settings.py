@@ -106,7 +106,7 @@ def load_settings(
         Path(environ[ENV_PREFIX + "ROOT"]) if ENV_PREFIX + "ROOT" in environ else find_root(start)
     )
     base = (root or start or Path.cwd()).resolve()
-    in_file = (_read(base / FILE_NAME) or {}) if root else {}
+    in_file = (_read(base / FILE_NAME) or {}) if (base / FILE_NAME).is_file() else {}
     _refuse_unknown(list(in_file), f"{base / FILE_NAME}", "{key}")
     given = _from_environment(environ)
     values = {**DEFAULTS, **in_file, **{k: v for k, v in given.items() if k == "project"}}

@@ -9,8 +9,8 @@ opens a new one. A call returns when its data is on disk, so a crash costs nothi
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['RUN_VARIABLE', 'STORE_VARIABLE', 'now', 'open_run', 'update_record', 'close_run', 'flatten', 'Config', 'Summary',
-           'Run', 'Checks', 'artifact_input', 'file_input', 'is_table_path', 'init', 'show_frames_as_data',
+__all__ = ['RUN_VARIABLE', 'STORE_VARIABLE', 'CHART_MIME_TYPE', 'now', 'open_run', 'update_record', 'close_run', 'flatten',
+           'Config', 'Summary', 'Run', 'Checks', 'artifact_input', 'file_input', 'is_table_path', 'init', 'show_data',
            'current_run', 'log', 'read', 'use_artifact', 'log_artifact', 'finish']
 
 # %% ../../nbs/track/03_run.ipynb #27e81ee6
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 # %% ../../nbs/track/03_run.ipynb #d59363bd
 RUN_VARIABLE = "MLOPS_LIT_RUN"  # In a notebook's kernel: the id of the run that executes it
 STORE_VARIABLE = "MLOPS_LIT_STORE"  # Where its store is
+# The newest type that JupyterLab 4 draws by itself; the specification inside names its own version.
+CHART_MIME_TYPE = "application/vnd.vegalite.v5+json"
 
 # %% ../../nbs/track/03_run.ipynb #64c78eba
 def now() -> str:
@@ -409,7 +411,7 @@ def init(
 ) -> Run:
     "The run that executes this notebook, or a new one; it becomes the current run."
     global _current
-    show_frames_as_data()
+    show_data()
     store = open_store(dir)
     if run_id := os.environ.get(RUN_VARIABLE):
         run = Run(store, store.run_folder(run_id), joined=True)
@@ -435,14 +437,25 @@ def init(
     return run
 
 # %% ../../nbs/track/03_run.ipynb #37350059
-def show_frames_as_data() -> None:
-    "In a notebook, let frames show themselves as Table Schema too, so that two executions can be compared by number."
+def show_data() -> None:
+    "Let frames and charts of this notebook show themselves as data, so that two executions can be compared."
     import sys
 
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
         import pandas as pd
 
         pd.set_option("display.html.table_schema", True)
+        formatter = shell.display_formatter.mimebundle_formatter
+        for version in ("v5", "v6"):
+            formatter.for_type_by_name(
+                f"altair.vegalite.{version}.api", "TopLevelMixin", _chart_bundle
+            )
+
+# %% ../../nbs/track/03_run.ipynb #e44ccfbf
+def _chart_bundle(chart: Any, include: object = None, exclude: object = None) -> dict[str, Any]:
+    "A chart as its Vega-Lite specification."
+    return {CHART_MIME_TYPE: chart.to_dict(), "text/plain": f"<{type(chart).__name__}>"}
 
 # %% ../../nbs/track/03_run.ipynb #08f03add
 def current_run() -> Run:
