@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -33,11 +34,19 @@ def call(project: Path, *command: str | Path) -> str:
     return done.stdout
 
 
+def modules(project: Path) -> dict[str, str]:
+    "Each module of the project's package, as the parser sees it: nbdev breaks long lines by the length of names."
+    return {
+        p.name: ast.dump(ast.parse(p.read_text()))
+        for p in (project / "customer_churn").glob("*.py")
+    }
+
+
 def test_its_modules_are_what_its_pages_export(project: Path):
-    before = {path: path.read_text() for path in (project / "customer_churn").glob("*.py")}
-    assert {path.name for path in before} == {"__init__.py", "_modidx.py", "features.py"}
+    before = modules(project)
+    assert set(before) == {"__init__.py", "_modidx.py", "features.py"}
     call(project, BIN / "nbdev-export")
-    assert {path: path.read_text() for path in before} == before
+    assert modules(project) == before
 
 
 def test_its_pages_and_tests_pass(project: Path):
@@ -47,7 +56,7 @@ def test_its_pages_and_tests_pass(project: Path):
 def test_its_pages_are_collected_as_ours_are():
     ours, theirs = (
         ROOT / "nbs" / "conftest.py",
-        ROOT / "mlops_lit" / "scaffold" / "nbs" / "conftest.py",
+        ROOT / "mlops_lit" / "scaffold" / "nbs" / "conftest.py.in",
     )
     assert theirs.read_text() == ours.read_text()
 

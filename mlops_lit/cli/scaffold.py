@@ -67,9 +67,9 @@ def template_files(
     folder = folder or importlib.resources.files("mlops_lit") / "scaffold"
     found = []
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        path = f"{inside}{re.sub('^dot_', '.', entry.name)}"
-        if entry.is_dir() and entry.name != "__pycache__":
+        path = f"{inside}{re.sub('^dot_', '.', entry.name.removesuffix('.in'))}"
+        if entry.is_dir():
             found += template_files(entry, f"{path}/")
-        elif entry.is_file() and not entry.name.endswith(".pyc"):
+        else:
             found.append((path, entry.read_bytes()))
     return found
