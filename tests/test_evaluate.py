@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,7 @@ from mlops_lit.evaluate.discrimination import (
 from mlops_lit.evaluate.intervals import bootstrap_counts, difference, ratio, wilson
 from mlops_lit.evaluate.slices import metrics_by_slice
 
+REPORT = Path(__file__).parents[1] / "nbs/reports/evaluation.ipynb"
 EXACT = {"rel": 1e-9, "abs": 1e-12}
 
 
@@ -307,3 +309,48 @@ def test_no_rows_is_undefined_and_gives_no_warning(measure) -> None:
         measure([0, 0], [0.5, 0.5])
     assert math.isnan(nothing.value)
     assert nothing.n == 0
+
+
+def test_the_report_evaluates_any_table_with_scores(tmp_path: Path) -> None:
+    import nbformat
+
+    import mlops_lit as lit
+    from mlops_lit.notebook.execution import run_notebook
+
+    y, score = sample(5)
+    clinic = np.random.default_rng(0).choice(["<b>north</b>", "a|b*c*", None], len(y))
+    frame = pd.DataFrame({"p": score, "finding": np.where(y, "ill", "well"), "clinic": clinic})
+    frame.loc[:4, "finding"] = None
+    frame.to_csv(tmp_path / "patients.csv", index=False)
+    params = {
+        "data": str(tmp_path / "patients.csv"),
+        "outcome": "finding",
+        "positive": "ill",
+        "score": "p",
+        "slices": ["clinic"],
+        "threshold": 0.6,
+        "min_roc_auc": 0.99,
+    }
+    done = run_notebook(REPORT, params, store=tmp_path / "store")
+
+    record = lit.open_store(tmp_path / "store").run(done.run_id)
+    summary = record["summary"]
+    assert record["status"] == "finished"
+    assert summary["n_rows"] == len(y) - 5
+    assert summary["roc_auc"] == pytest.approx(roc_auc(y[5:], score[5:]).value, **EXACT)
+    counts = confusion(y[5:], decisions(score[5:], 0.6))
+    assert summary["precision"] == pytest.approx(counts.rate("precision").value, **EXACT)
+    assert "slice/clinic/(missing)/roc_auc" in summary
+    verdicts = {check["name"]: check["verdict"] for check in record["checks"]}
+    assert verdicts["ROC AUC"] == "failed"
+    assert verdicts["evaluated on rows kept from training"] == "not judged"
+
+    executed = nbformat.read(done.notebook, as_version=4)
+    outputs = [
+        output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])
+    ]
+    prose = "\n".join(output.get("text/markdown", "") for output in outputs)
+    assert "**1 of 3 checks failed** (ROC AUC)" in prose
+    assert "5 rows have no outcome" in prose
+    assert "<b>" not in prose
+    assert sum(any("vegalite" in kind for kind in output) for output in outputs) >= 6
