@@ -13,7 +13,7 @@ __all__ = ['RATE_TITLES', 'BLUE', 'selection_finding', 'error_finding', 'gaps_fi
 
 # %% ../../nbs/govern/03_findings.ipynb #1bfd6d43
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..check import markdown_text
 from .fairness import Comparison, FairnessAudit, base_rates_differ, judged_groups
@@ -135,7 +135,7 @@ def rates_chart(
         RATE_TITLES.get(rate, rate),
         list(data.sort_values("value", ascending=False)["group"]),
     )
-    tooltip = [
+    tooltip: list[Any] = [
         "group:N",
         *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "lower", "upper")),
         "count:Q",
