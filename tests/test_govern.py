@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from fairlearn.metrics import (
     MetricFrame,
+    demographic_parity_difference,
     demographic_parity_ratio,
+    equal_opportunity_difference,
     equalized_odds_difference,
     false_positive_rate,
     selection_rate,
@@ -81,9 +83,13 @@ def test_summaries_agree_with_fairlearn(people: pd.DataFrame):
         "y_pred": people["y_pred"],
         "sensitive_features": people["group"],
     }
-    assert result.equalized_odds.value == pytest.approx(
+    assert result.equalized_odds.estimate.value == pytest.approx(
         equalized_odds_difference(**given), abs=1e-12
     )
+    opportunity = equal_opportunity_difference(**given)
+    assert result.equal_opportunity.estimate.value == pytest.approx(opportunity, abs=1e-12)
+    parity = demographic_parity_difference(**given)
+    assert result.demographic_parity.estimate.value == pytest.approx(parity, abs=1e-12)
     smallest = min(comparison.ratio.value for comparison in result.comparisons)
     assert smallest == pytest.approx(demographic_parity_ratio(**given), abs=1e-12)
 
@@ -124,7 +130,7 @@ def test_the_example_of_the_uniform_guidelines():
 
 def test_equalized_odds_interval_is_reproducible_and_holds_the_value(people: pd.DataFrame):
     first, second = (
-        audit(people, ["group"], people["y_pred"], people["y_true"]).equalized_odds
+        audit(people, ["group"], people["y_pred"], people["y_true"]).equalized_odds.estimate
         for _ in range(2)
     )
     assert first == second
@@ -135,7 +141,7 @@ def test_a_group_with_one_class_has_absent_rates_not_zero():
     frame = pd.DataFrame({"g": ["a"] * 40 + ["b"] * 40})
     result = audit(frame, ["g"], [1] * 60 + [0] * 20, [1] * 40 + [0, 1] * 20)
     assert math.isnan(result.frame().loc["a", "false_positive_rate"])
-    assert math.isnan(result.equalized_odds.value)
+    assert math.isnan(result.equalized_odds.estimate.value)
     assert result.checks()[-1].verdict == "not judged"
 
 
@@ -163,3 +169,12 @@ def test_a_million_groups_do_not_hang():
 def test_values_other_than_zero_and_one_are_refused(people: pd.DataFrame):
     with pytest.raises(InputError, match="other than 0 and 1"):
         audit(people, ["group"], people["y_pred"] + 1)
+
+
+def test_a_group_with_few_negatives_is_named_where_the_gap_is_judged():
+    frame = pd.DataFrame({"g": ["a"] * 200 + ["b"] * 200 + ["c"] * 100})
+    y_true = [1, 0] * 200 + [1] * 95 + [0] * 5
+    result = audit(frame, ["g"], [1, 0, 1, 1] * 125, y_true)
+    assert result.equalized_odds.left_out == ["c"]
+    assert "Left out, below 30 rows in a denominator: c" in result.checks()[-1].detail
+    assert result.equal_opportunity.left_out == []

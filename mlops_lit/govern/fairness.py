@@ -10,9 +10,8 @@ rates that cannot be computed are absent, never zero."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['RATES', 'MIN_DENOMINATOR', 'FOUR_FIFTHS', 'EQUALIZED_ODDS', 'group_rates', 'judged_groups', 'reference_group',
-           'selection_test', 'Comparison', 'compare_selection', 'rate_gap', 'FairnessAudit', 'audit',
-           'base_rates_differ']
+__all__ = ['RATES', 'FOUR_FIFTHS', 'EQUALIZED_ODDS', 'group_rates', 'judged_groups', 'reference_group', 'selection_test',
+           'Comparison', 'compare_selection', 'Gap', 'rate_gap', 'FairnessAudit', 'audit', 'base_rates_differ']
 
 # %% ../../nbs/govern/02_fairness.ipynb #fcdbcc14
 import math
@@ -34,7 +33,14 @@ from mlops_lit.evaluate.intervals import (
     undefined,
     wilson_bounds,
 )
-from .groups import CELLS, CROSS, MISSING, count_groups, group_names
+from mlops_lit.govern.groups import (
+    CELLS,
+    CROSS,
+    DECISIONS,
+    MISSING,
+    count_groups,
+    group_names,
+)
 
 # %% ../../nbs/govern/02_fairness.ipynb #066de298
 RATES: dict[str, tuple[list[str], list[str]]] = {
@@ -161,37 +167,51 @@ def compare_selection(
     return comparisons
 
 # %% ../../nbs/govern/02_fairness.ipynb #fdf08e45
-MIN_DENOMINATOR = 10
+@dataclass(frozen=True)
+class Gap:
+    "The largest difference of a rate between groups, and which groups could enter."
+
+    estimate: Estimate  # With its interval; undefined with fewer than two groups
+    groups: list[str]  # Groups that were compared
+    left_out: list[str]  # Groups with too few rows below the line of a rate
+    min_denominator: int  # What "too few" was
+
+    def __str__(self) -> str:
+        if not self.left_out:
+            return str(self.estimate)
+        return f"{self.estimate}; left out: {', '.join(self.left_out)}"
 
 # %% ../../nbs/govern/02_fairness.ipynb #be985f26
 def rate_gap(
-    counts: pd.DataFrame,  # From `count_groups` with true outcomes
+    counts: pd.DataFrame,  # From `count_groups`
     rates: Sequence[str],  # Rates to compare; the largest of their gaps counts
     groups: Sequence[str],  # Groups to compare
+    min_denominator: int = 30,  # A group with fewer rows below the line of a rate is left out
     confidence: float = 0.95,  # Of the bootstrap interval
     random_state: int = 0,  # Seed of the bootstrap
-) -> Estimate:
-    "The largest difference between two groups in any of the rates; undefined with fewer than two groups."
-    usable = [
-        g
-        for g in groups
-        if all(_parts(counts.loc[[g]], r)[1].iloc[0] >= MIN_DENOMINATOR for r in rates)
-    ]
+) -> Gap:
+    "The largest difference between two groups in any of the rates, and who was left out."
+    smallest = pd.concat([_parts(counts, rate)[1] for rate in rates], axis=1).min(axis=1)
+    usable = [group for group in groups if smallest[group] >= min_denominator]
+    left_out = [group for group in groups if group not in usable]
     if len(usable) < 2:
-        return undefined(
-            f"fewer than two groups with {MIN_DENOMINATOR} rows in every denominator", 0, confidence
-        )
-    table = counts.loc[usable, CELLS].to_numpy()
-    return bootstrap_counts(
-        lambda cells: _gap(cells, rates), table, random_state=random_state, confidence=confidence
+        reason = f"fewer than two groups with {min_denominator} rows in every denominator"
+        return Gap(undefined(reason, 0, confidence), usable, left_out, min_denominator)
+    cells = DECISIONS if "selected" in counts else CELLS
+    table = counts.loc[usable, cells].to_numpy()
+    estimate = bootstrap_counts(
+        lambda drawn: _gap(drawn, rates), table, random_state=random_state, confidence=confidence
     )
+    return Gap(estimate, usable, left_out, min_denominator)
 
 # %% ../../nbs/govern/02_fairness.ipynb #39957b0d
 def _gap(cells: NDArray[Any], rates: Sequence[str]) -> NDArray[Any]:
-    "The largest gap over groups in each table of counts, shape (…, groups, 4)."
+    "The largest gap over groups in each table of counts, shape (…, groups, cells)."
     gaps = []
     for rate in rates:
         above, below = ([CELLS.index(cell) for cell in part] for part in RATES[rate])
+        if cells.shape[-1] == len(DECISIONS):
+            above, below = [1], [0, 1]
         with np.errstate(divide="ignore", invalid="ignore"):
             values = cells[..., above].sum(-1) / cells[..., below].sum(-1)
         gaps.append(values.max(-1) - values.min(-1))
@@ -211,7 +231,9 @@ class FairnessAudit:
     rates: pd.DataFrame  # One row per rate and group, with intervals
     reference: str | None  # The group compared with; None: no group is large enough
     comparisons: list[Comparison]  # Every other group against it
-    equalized_odds: Estimate  # Larger of the gaps in true and false positive rate
+    equalized_odds: Gap  # Larger of the gaps in true and false positive rate
+    equal_opportunity: Gap  # Gap in true positive rate alone
+    demographic_parity: Gap  # Gap in selection rate
     min_group_size: int  # Rows below which a group is not judged
     min_impact_ratio: float  # Limit for the ratio of selection rates
     max_odds_difference: float  # Limit for the equalized odds difference
@@ -309,13 +331,12 @@ class FairnessAudit:
         )
 
     def _odds_check(self) -> Check:
-        odds = self.equalized_odds
-        unknown = math.isnan(odds.value)
-        detail = (
-            f"Not judged: {odds.method}."
-            if unknown
-            else f"{odds.confidence:.0%} interval {odds.lower:.2f} to {odds.upper:.2f}, {odds.method}."
-        )
+        odds, gap = self.equalized_odds.estimate, self.equalized_odds
+        detail = f"Not judged: {odds.method}."
+        if not math.isnan(odds.value):
+            detail = f"{odds.confidence:.0%} interval {odds.lower:.2f} to {odds.upper:.2f}, {odds.method}."
+        if gap.left_out:
+            detail += f" Left out, below {gap.min_denominator} rows in a denominator: {', '.join(gap.left_out)}."
         name = f"{self.attribute}: equalized odds difference"
         return check_value(
             name, odds.value, at_most=self.max_odds_difference, detail=detail, source=EQUALIZED_ODDS
@@ -342,14 +363,22 @@ def audit(
     )
     large = judged_groups(counts, min_group_size)
     unknown = undefined("the true outcomes are not known", 0, confidence)
-    both = ["true_positive_rate", "false_positive_rate"]
+    nothing = Gap(unknown, [], [], min_group_size)
+
+    def gap(*rates: str) -> Gap:
+        return rate_gap(counts, rates, large, min_group_size, confidence)
+
     return FairnessAudit(
         attribute=CROSS.join(sensitive),
         counts=counts,
         rates=group_rates(counts, confidence),
         reference=chosen,
         comparisons=compared,
-        equalized_odds=unknown if y_true is None else rate_gap(counts, both, large, confidence),
+        equalized_odds=nothing
+        if y_true is None
+        else gap("true_positive_rate", "false_positive_rate"),
+        equal_opportunity=nothing if y_true is None else gap("true_positive_rate"),
+        demographic_parity=gap("selection_rate"),
         min_group_size=min_group_size,
         min_impact_ratio=min_impact_ratio,
         max_odds_difference=max_odds_difference,

@@ -16,7 +16,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..check import markdown_text
-from .fairness import Comparison, FairnessAudit, base_rates_differ, judged_groups
+from mlops_lit.govern.fairness import (
+    Comparison,
+    FairnessAudit,
+    Gap,
+    base_rates_differ,
+    judged_groups,
+)
 
 if TYPE_CHECKING:
     import altair as alt
@@ -63,11 +69,16 @@ def error_finding(
     result: FairnessAudit,  # The audit of one attribute
 ) -> str:
     "One or two sentences of Markdown on true and false positive rates."
-    name, odds = markdown_text(result.attribute), result.equalized_odds
+    name, gap = markdown_text(result.attribute), result.equalized_odds
+    odds, opportunity = gap.estimate, result.equal_opportunity
     if math.isnan(odds.value):
-        return f"**{name}**: error rates are not compared ({markdown_text(odds.method)})."
-    frame = result.frame().loc[judged_groups(result.counts, result.min_group_size)]
-    missed = frame["false_negative_rate"].dropna()
+        also = (
+            f" True positive rates alone lie up to {opportunity.estimate.value:.2f} apart."
+            if opportunity.groups[1:]
+            else ""
+        )
+        return f"**{name}**: equalized odds is not judged ({markdown_text(odds.method)}).{also}"
+    missed = result.frame().loc[opportunity.groups, "false_negative_rate"].dropna()
     verdict = "more" if odds.value > result.max_odds_difference else "no more"
     most = (
         f" Deserving applicants are turned down most often in {markdown_text(missed.idxmax())} ({missed.max():.1%})."
@@ -76,7 +87,17 @@ def error_finding(
     )
     return (
         f"**{name}**: the error rates of the groups lie up to {odds.value:.2f} apart ({odds.confidence:.0%} interval {odds.lower:.2f} to {odds.upper:.2f}), "
-        f"{verdict} than the limit of {result.max_odds_difference:.2f}.{most}"
+        f"{verdict} than the limit of {result.max_odds_difference:.2f}.{_left_out(gap)}{most}"
+    )
+
+# %% ../../nbs/govern/03_findings.ipynb #12aa43dd
+def _left_out(gap: Gap) -> str:
+    "Who is not part of the gap, because silence would read as no problem."
+    if not gap.left_out:
+        return ""
+    names = ", ".join(markdown_text(group) for group in gap.left_out)
+    return (
+        f" This says nothing about {names}: fewer than {gap.min_denominator} rows in a denominator."
     )
 
 # %% ../../nbs/govern/03_findings.ipynb #da69cf58
