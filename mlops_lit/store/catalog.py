@@ -9,7 +9,8 @@ files. Readers bring it up to date first, looking only at what changed since. So
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['metadata', 'runs', 'metrics', 'edges', 'artifacts', 'aliases', 'open_catalog', 'refresh', 'all_records', 'all_edges']
+__all__ = ['metadata', 'runs', 'metrics', 'edges', 'artifacts', 'aliases', 'open_catalog', 'refresh', 'current_catalog',
+           'all_records', 'all_edges']
 
 # %% ../../nbs/store/06_catalog.ipynb #2364a8d6
 import contextlib
@@ -88,7 +89,9 @@ def open_catalog(
 # %% ../../nbs/store/06_catalog.ipynb #ca986cbc
 def _engine(url: str) -> sa.Engine:
     "An engine whose transactions take the write lock at their beginning: two that upgrade later would refuse each other."
-    engine = sa.create_engine(url, connect_args={"timeout": 30})
+    # A connection for each transaction: one that is kept would go on writing to a file that was deleted.
+    pool = sa.NullPool if url.endswith(".db") else sa.StaticPool
+    engine = sa.create_engine(url, connect_args={"timeout": 30}, poolclass=pool)
     # SQLAlchemy's recipe: the driver's own BEGIN comes too late, so it is switched off and ours is sent.
     sa.event.listen(
         engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None)
@@ -114,6 +117,7 @@ def refresh(
     "Bring the catalog up to date with the files."
     stamps = dict(_run_stamps(store))
     with catalog.begin() as connection:
+        metadata.create_all(connection)  # The file may have been deleted since it was opened
         known = dict(connection.execute(sa.select(runs.c.id, runs.c.stamp)).tuples().all())
         running = set(connection.scalars(sa.select(runs.c.id).where(runs.c.status == "running")))
         stale = [id for id, stamp in stamps.items() if known.get(id) != stamp or id in running]
@@ -214,6 +218,19 @@ def _index_aliases(connection: sa.Connection, store: Path) -> None:
     if moves:
         rows = [{"name": name, "alias": alias, "version": v} for (name, alias), v in moves.items()]
         connection.execute(sa.insert(aliases), rows)
+
+# %% ../../nbs/store/06_catalog.ipynb #f370b4e3
+def current_catalog(
+    store: Path,  # The store's folder
+) -> sa.Engine:
+    "A catalog that is up to date: the one on disk, or one in memory where that cannot be used."
+    catalog = open_catalog(store)
+    try:
+        refresh(catalog, store)
+    except sa.exc.DatabaseError:
+        catalog = _with_tables(_engine("sqlite://"))
+        refresh(catalog, store)
+    return catalog
 
 # %% ../../nbs/store/06_catalog.ipynb #bbbc6a75
 def all_records(

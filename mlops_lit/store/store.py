@@ -16,7 +16,6 @@ __all__ = ['STORE_FORMAT', 'Edge', 'Problem', 'Store', 'open_store', 'prepare', 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,18 +74,11 @@ class Store:
         self.folder = Path(os.path.abspath(folder))
         _check_format(self.folder)
 
-    @cached_property
     def _catalog(self) -> Any:
-        from mlops_lit.store.catalog import open_catalog
+        "The catalog, up to date."
+        from mlops_lit.store.catalog import current_catalog
 
-        return open_catalog(self.folder)
-
-    def _fresh(self) -> Any:
-        "The catalog, brought up to date."
-        from mlops_lit.store.catalog import refresh
-
-        refresh(self._catalog, self.folder)
-        return self._catalog
+        return current_catalog(self.folder)
 
     def create_run(
         self,
@@ -100,7 +92,7 @@ class Store:
         "run.json of each run, the newest first."
         from mlops_lit.store.catalog import all_records
 
-        return all_records(self._fresh())
+        return all_records(self._catalog())
 
     def runs(self) -> pd.DataFrame:
         "One row per run, the newest first: what it is, how it ended, its checks and its summary."
@@ -180,7 +172,7 @@ class Store:
 
         return [
             Edge(run_id, f"{name}:{version}", kind)
-            for run_id, name, version, kind in all_edges(self._fresh())
+            for run_id, name, version, kind in all_edges(self._catalog())
         ]
 
     def verify(self) -> list[Problem]:
@@ -193,9 +185,7 @@ class Store:
 
     def rebuild(self) -> int:
         "Make the catalog again from the files; the number of runs in it."
-        self._catalog.dispose()
         (self.folder / "catalog.db").unlink(missing_ok=True)
-        self.__dict__.pop("_catalog")
         return len(self.records())
 
 # %% ../../nbs/store/07_store.ipynb #49bb0dd6
