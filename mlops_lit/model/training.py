@@ -303,10 +303,20 @@ def weights(
     model = estimator[-1] if hasattr(estimator, "steps") else estimator
     if not hasattr(model, "coef_"):
         return pd.DataFrame({"feature": pd.Series(dtype=str), "weight": pd.Series(dtype=float)})
-    frame = pd.DataFrame(
-        {"feature": estimator[:-1].get_feature_names_out(), "weight": model.coef_[0]}
-    )
+    names = [_readable(name, estimator[0]) for name in estimator[:-1].get_feature_names_out()]
+    frame = pd.DataFrame({"feature": names, "weight": model.coef_[0]})
     return frame.sort_values("weight", key=abs, ascending=False, ignore_index=True)
+
+# %% ../../nbs/model/02_training.ipynb #0a13c469
+def _readable(name: str, prepare: Any) -> str:
+    "`purpose = home` for purpose_home, `income is missing` for missingindicator_income."
+    categories = [c for kind, _, names in prepare.transformers if kind == "category" for c in names]
+    if name.startswith("missingindicator_"):
+        return f"{name.removeprefix('missingindicator_')} is missing"
+    for column in sorted(categories, key=len, reverse=True):
+        if name.startswith(f"{column}_"):
+            return f"{column} = {name.removeprefix(f'{column}_')}"
+    return name
 
 # %% ../../nbs/model/02_training.ipynb #f9c7b8a2
 def importances(

@@ -253,7 +253,12 @@ class Engine(NBClientEngine):  # type: ignore[misc]
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: SavedNotebook, kernel_name: str, *, setup: Setup, **_: Any
+        cls,
+        nb_man: SavedNotebook,  # papermill's record of the execution
+        kernel_name: str,  # Name of the kernel, e.g. "python3"
+        *,
+        setup: Setup,  # How to run it
+        **_: Any,
     ) -> Failure | None:
         "Start the kernel, run the cells, end the kernel."
         with _scratch() as scratch, (scratch / "kernel.log").open("wb") as log:

@@ -112,16 +112,7 @@ def _step(data: Mapping[str, Any], number: int, path: Path) -> Step:
             f"{where}: `after` is a list of step names and `params` a table of values."
         )
     check_name(data["name"], "step")
-    return Step(data["name"], data["notebook"], tuple(after), _with_here(params, str(path.parent)))
-
-# %% ../../nbs/notebook/04_pipeline.ipynb #b6de0b47
-def _with_here(value: Any, here: str) -> Any:
-    "`value` with {here} replaced in every text."
-    if isinstance(value, str):
-        return value.replace("{here}", here)
-    if isinstance(value, list):
-        return [_with_here(item, here) for item in value]
-    return {k: _with_here(v, here) for k, v in value.items()} if isinstance(value, dict) else value
+    return Step(data["name"], data["notebook"], tuple(after), params)
 
 # %% ../../nbs/notebook/04_pipeline.ipynb #a731abe5
 def _check_order(steps: tuple[Step, ...], where: str) -> None:
@@ -143,18 +134,33 @@ def _check_order(steps: tuple[Step, ...], where: str) -> None:
             f"The steps of {where} wait for each other in a circle: {circle}. Remove one `after`."
         ) from None
 
-# %% ../../nbs/notebook/04_pipeline.ipynb #1a0b315a
+# %% ../../nbs/notebook/04_pipeline.ipynb #b6de0b47
+def _with_here(value: Any, here: str) -> Any:
+    "`value` with {here} replaced in every text."
+    if isinstance(value, str):
+        return value.replace("{here}", here)
+    if isinstance(value, list):
+        return [_with_here(item, here) for item in value]
+    return {k: _with_here(v, here) for k, v in value.items()} if isinstance(value, dict) else value
+
+# %% ../../nbs/notebook/04_pipeline.ipynb #e34c9a20
+def _folder_text(folder: Path, root: Path) -> str:
+    "`folder` from the root of the project, or absolute when it lies elsewhere."
+    return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
+
+# %% ../../nbs/notebook/04_pipeline.ipynb #fa9a5acd
 def plan_pipeline(
     pipeline: Pipeline,  # From `read_pipeline`
     store: Store,  # Where artifacts are looked up
     settings: Settings,  # Of the project
 ) -> dict[str, Plan]:
     "Step name -> its notebook and values, all checked as far as they can be before the start."
-    plans = {}
+    plans, here = {}, _folder_text(pipeline.path.parent, settings.root)
     for step in pipeline.steps:
         try:
+            params = _with_here(step.params, here)
             plan = plan_notebook(
-                step.notebook, step.params, root=settings.root, folder=pipeline.path.parent
+                step.notebook, params, root=settings.root, folder=pipeline.path.parent
             )
             plans[step.name] = Plan(
                 plan.notebook, plan.parameters, plan.values, plan.given, settings.root
