@@ -1017,6 +1017,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                 'mlops_lit/site/reports.py')},
             'mlops_lit.site.runs': { 'mlops_lit.site.runs._apply': ('site/runs.html#_apply', 'mlops_lit/site/runs.py'),
                                      'mlops_lit.site.runs._card': ('site/runs.html#_card', 'mlops_lit/site/runs.py'),
+                                     'mlops_lit.site.runs._connected': ('site/runs.html#_connected', 'mlops_lit/site/runs.py'),
                                      'mlops_lit.site.runs._digest': ('site/runs.html#_digest', 'mlops_lit/site/runs.py'),
                                      'mlops_lit.site.runs._metric_group': ('site/runs.html#_metric_group', 'mlops_lit/site/runs.py'),
                                      'mlops_lit.site.runs._newest_users': ('site/runs.html#_newest_users', 'mlops_lit/site/runs.py'),
