@@ -11,7 +11,7 @@ its dictionary declares, or says which value stands in the way."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['KINDS', 'KIND_OF_VALUES', 'MAX_CATEGORIES', 'MIN_ROWS_FOR_IDENTIFIER', 'TYPES', 'TRUTH_WORDS', 'PARSERS',
+__all__ = ['KINDS', 'KIND_OF_VALUES', 'MAX_CATEGORIES', 'MIN_ROWS_FOR_IDENTIFIER', 'TYPES', 'TRUTH_WORDS', 'PARSERS', 'MISSING',
            'named_like_identifier', 'column_kind', 'Column', 'read_columns', 'present_values', 'misfits',
            'convert_column', 'convert_columns', 'value_text', 'distinct_count', 'describe_columns']
 
@@ -272,11 +272,14 @@ def convert_columns(
     return frame.assign(**{c.name: convert_column(frame[c.name], c.type) for c in columns})
 
 # %% ../../nbs/data/01_columns.ipynb #d55e022a
+MISSING = "(missing)"  # How a value that is not there is called in tables and charts
+
+# %% ../../nbs/data/01_columns.ipynb #e3755d9d
 def value_text(
     value: Any,  # A value of a column
 ) -> str:
     "The value as text; 17, 17.0 and '17' read the same."
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
 

@@ -11,10 +11,9 @@ source, and what cannot be measured has a reason instead of a number."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['QUANTILES', 'PROFILE_COLUMNS', 'MISSING', 'OTHER', 'finite_numbers', 'as_seconds', 'summarize_column', 'top_values',
-           'profile', 'Histogram', 'histogram', 'Outcome', 'read_outcome', 'auc', 'rank_correlation', 'rank_ratio',
-           'contingency', 'cramers_v', 'q_values', 'Association', 'association', 'associations', 'missingness',
-           'outcome_along']
+__all__ = ['QUANTILES', 'PROFILE_COLUMNS', 'OTHER', 'finite_numbers', 'as_seconds', 'summarize_column', 'top_values', 'profile',
+           'Histogram', 'histogram', 'Outcome', 'read_outcome', 'auc', 'rank_correlation', 'rank_ratio', 'contingency',
+           'cramers_v', 'q_values', 'Association', 'association', 'associations', 'missingness', 'outcome_along']
 
 # %% ../../nbs/data/04_profile.ipynb #368f7525
 import math
@@ -27,6 +26,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mlops_lit.data.columns import (
+    MISSING,
     MAX_CATEGORIES,
     TRUTH_WORDS,
     column_kind,
@@ -488,7 +488,7 @@ def missingness(
     return table
 
 # %% ../../nbs/data/04_profile.ipynb #0e246a32
-MISSING, OTHER = "(missing)", "(other)"
+OTHER = "(other)"
 
 # %% ../../nbs/data/04_profile.ipynb #3502cda6
 def _edge_texts(edges: NDArray[np.float64], kind: str) -> list[str]:

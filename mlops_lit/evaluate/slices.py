@@ -10,7 +10,7 @@ often where a model is worst."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['MISSING', 'OTHER', 'SLICE_RATES', 'slice_labels', 'level_name', 'metrics_by_slice']
+__all__ = ['OTHER', 'SLICE_RATES', 'slice_labels', 'metrics_by_slice']
 
 # %% ../../nbs/evaluate/05_slices.ipynb #af369914
 from collections.abc import Iterable, Sequence
@@ -20,13 +20,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from ..data.columns import MISSING, value_text
 from ..errors import InputError, did_you_mean
 from .confusion import count_cells, decisions, rates_frame
 from .discrimination import roc_auc
 from .outcome import binary_outcome, checked_scores
 
 # %% ../../nbs/evaluate/05_slices.ipynb #2ea082bf
-MISSING, OTHER = "(missing)", "(other)"
+OTHER = "(other)"
 
 # %% ../../nbs/evaluate/05_slices.ipynb #0400c5e7
 def slice_labels(
@@ -44,22 +45,13 @@ def slice_labels(
         levels = _in_order(present)
         labels = pd.Categorical.from_codes(
             pd.Index(levels).get_indexer(pd.Index(present)),
-            categories=[level_name(v) for v in levels],
+            categories=[value_text(v) for v in levels],
         )
     full = pd.Series(labels, index=present.index).reindex(values.index)
     result = pd.Categorical(full, categories=labels.categories)
     return (
         result.add_categories([MISSING]).fillna(MISSING) if len(present) < len(values) else result
     )
-
-# %% ../../nbs/evaluate/05_slices.ipynb #dc9b04d4
-def level_name(
-    value: object,  # One value of a column
-) -> str:
-    "How a slice or group with this value is called: 1.0 is '1', text stays text."
-    if isinstance(value, (float, np.floating)):
-        return f"{value:g}"
-    return str(value)
 
 # %% ../../nbs/evaluate/05_slices.ipynb #200d381c
 def _in_order(present: pd.Series) -> list[object]:

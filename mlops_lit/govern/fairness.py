@@ -24,6 +24,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ..check import Check, check_value, show_value
+from ..data.columns import MISSING
 from ..errors import InputError, did_you_mean
 from mlops_lit.evaluate.intervals import (
     Estimate,
@@ -37,7 +38,6 @@ from mlops_lit.govern.groups import (
     CELLS,
     CROSS,
     DECISIONS,
-    MISSING,
     count_groups,
     group_names,
 )

@@ -9,7 +9,7 @@ hide, and makes groups small. So every group is counted first, and everything th
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['MISSING', 'CROSS', 'CELLS', 'DECISIONS', 'group_names', 'count_groups']
+__all__ = ['CROSS', 'CELLS', 'DECISIONS', 'group_names', 'count_groups']
 
 # %% ../../nbs/govern/01_groups.ipynb #f8755281
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from ..data.columns import MISSING, value_text
 from ..errors import InputError, did_you_mean
 
 # %% ../../nbs/govern/01_groups.ipynb #c5bdcf9b
-MISSING = "missing"
 CROSS = " × "
 
 # %% ../../nbs/govern/01_groups.ipynb #553979ac
@@ -29,7 +29,7 @@ def group_names(
     frame: pd.DataFrame,  # One row per person or decision
     columns: Sequence[str],  # One column, or several to be crossed
 ) -> pd.Series:
-    "The name of each row's group, e.g. `Black × female`; `missing` where a value is not recorded."
+    "The name of each row's group, e.g. `Black × female`; `(missing)` where a value is not recorded."
     absent = [column for column in columns if column not in frame.columns]
     if absent or not columns:
         asked = absent[0] if absent else "(none)"
@@ -46,13 +46,8 @@ def group_names(
 def _as_text(column: pd.Series) -> pd.Series:
     "The values as text, each distinct value converted once."
     codes, values = pd.factorize(column, use_na_sentinel=True)
-    texts = np.array([*map(_value_text, values), MISSING], dtype=object)
+    texts = np.array([*map(value_text, values), MISSING], dtype=object)
     return pd.Series(texts[codes], index=column.index, dtype=str)
-
-# %% ../../nbs/govern/01_groups.ipynb #447d2edb
-def _value_text(value: object) -> str:
-    "One value as text: whole numbers without a decimal point."
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 # %% ../../nbs/govern/01_groups.ipynb #6e8512e2
 CELLS = ["true_negative", "false_positive", "false_negative", "true_positive"]
