@@ -521,9 +521,11 @@ def rebuild() -> None:
     )
 
 # %% ../../nbs/cli/01_command.ipynb #c2b2cdd3
-@app.command()
-def lab() -> int:
-    "Open JupyterLab in the project."
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(
+    context: typer.Context,  # Holds what JupyterLab shall be given
+) -> int:
+    """Open JupyterLab in the project. What follows is passed on: mlops-lit lab --no-browser --port 8890"""
     import importlib.util
     import subprocess
 
@@ -533,7 +535,8 @@ def lab() -> int:
         )
     settings = load_settings()
     folder = settings.notebooks if settings.notebooks.is_dir() else settings.root
-    return subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)]).returncode
+    command = [sys.executable, "-m", "jupyterlab", str(folder), *context.args]
+    return subprocess.run(command, cwd=settings.root).returncode
 
 # %% ../../nbs/cli/01_command.ipynb #17dd55ba
 @app.command()
