@@ -108,7 +108,9 @@ def output_markdown(
 # %% ../../nbs/site/09_dialect.ipynb #fe875afd
 def _text_block(text: str, kind: str = "") -> str:
     "Text as it is. A code block without a language would cost pandoc half a second of search for one."
-    return raw_html(f'<pre class="cell-output-text{kind}">{html.escape(text.rstrip(), quote=False)}</pre>')
+    return raw_html(
+        f'<pre class="cell-output-text{kind}">{html.escape(text.rstrip(), quote=False)}</pre>'
+    )
 
 # %% ../../nbs/site/09_dialect.ipynb #d6cb4e1d
 def _stream(output: Mapping[str, Any], options: Mapping[str, Any]) -> str:

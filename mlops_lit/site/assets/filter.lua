@@ -221,9 +221,18 @@ local function Div(div)
   if div.attributes["layout-ncol"] then return layout(div, div.attributes["layout-ncol"]) end
 end
 
+-- A language that pandoc does not know by this name costs it half a second of searching.
+local LANGUAGES = { sh = "bash", shell = "bash", console = "bash", zsh = "bash", py = "python", jsonc = "json", yml = "yaml",
+  text = "", txt = "", plain = "", none = "", output = "", pycon = "" }
+
 local function CodeBlock(block)
+  local language = LANGUAGES[block.classes[1] or ""]
+  if language then
+    block.classes:remove(1)
+    if language ~= "" then block.classes:insert(1, language) end
+  end
   local name = block.attributes.filename
-  if not name then return nil end
+  if not name then return block end
   block.attributes.filename = nil
   return { html('<div class="code-file"><p class="code-file-name">' .. escape(name) .. "</p>"), block, html("</div>") }
 end
