@@ -527,6 +527,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'mlops_lit/notebook/engine.py'),
                                            'mlops_lit.notebook.engine.Client._async_check_alive': ( 'notebook/engine.html#client._async_check_alive',
                                                                                                     'mlops_lit/notebook/engine.py'),
+                                           'mlops_lit.notebook.engine.Client._died': ( 'notebook/engine.html#client._died',
+                                                                                       'mlops_lit/notebook/engine.py'),
                                            'mlops_lit.notebook.engine.Client._last_words': ( 'notebook/engine.html#client._last_words',
                                                                                              'mlops_lit/notebook/engine.py'),
                                            'mlops_lit.notebook.engine.Client._raised': ( 'notebook/engine.html#client._raised',

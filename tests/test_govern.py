@@ -151,7 +151,9 @@ def test_missing_groups_are_counted_and_not_judged(people: pd.DataFrame):
     assert result.n_missing == 100
     assert result.reference != "(missing)"
     verdicts = {check.name: check.verdict for check in result.checks()}
-    assert verdicts[f"group: selection rate of (missing) against {result.reference}"] == "not judged"
+    assert (
+        verdicts[f"group: selection rate of (missing) against {result.reference}"] == "not judged"
+    )
 
 
 def test_a_chosen_reference_that_is_too_small_is_not_judged():

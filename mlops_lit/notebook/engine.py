@@ -180,7 +180,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         except CellTimeoutError:
             failure = Failure(index, "Timeout", "the time limit was reached in this cell")
         except DeadKernelError:
-            failure = Failure(index, "DeadKernel", self._last_words())
+            failure = self._died(index)
         if failure:
             self.nb_man.cell_exception(self.nb.cells[index], cell_index=index)
         self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
@@ -195,6 +195,14 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
             self.exited = True
             return None
         return Failure(index, error.ename, error.evalue)
+
+    def _died(self, index: int) -> Failure:
+        "The kernel's death; one that followed a request to stop is an interruption."
+        if self.stop.requested.is_set():
+            return Failure(
+                index, "Interrupted", "this cell did not end when asked, so its kernel was ended"
+            )
+        return Failure(index, "DeadKernel", self._last_words())
 
     def _last_words(self) -> str:
         "How the kernel died."

@@ -17,6 +17,7 @@ __all__ = ['INJECTED', 'Result', 'Plan', 'plan_notebook', 'resolve_plan', 'Noteb
 # %% ../../nbs/notebook/02_execution.ipynb #65cc6760
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -306,9 +307,12 @@ def wait_for(
     try:
         return done.result()
     except KeyboardInterrupt:
-        stop.request()
+        deadline = time.monotonic() + grace_s
         with contextlib.suppress(KeyboardInterrupt):
-            wait([done], grace_s)
+            # Asked again and again: a kernel between two cells does not hear the first time.
+            while not done.done() and time.monotonic() < deadline:
+                stop.request()
+                wait([done], 2)
         while not done.done():
             stop.kill()
             wait([done], 1)
