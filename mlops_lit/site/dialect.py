@@ -160,8 +160,19 @@ def cell_markdown(
     parts = [source_markdown(code, options)]
     if options.get("output", True) is not False:
         outputs = [output_markdown(o, options) for o in cell.get("outputs", [])]
-        parts.append(_float("\n\n".join(o for o in outputs if o), own))
+        parts.append(_float(_grid([o for o in outputs if o], own), own))
     return "\n\n".join(part for part in parts if part)
+
+# %% ../../nbs/site/09_dialect.ipynb #3e9cd9c8
+def _grid(outputs: list[str], own: Mapping[str, Any]) -> str:
+    "The outputs below each other, or side by side when the cell says `layout-ncol`."
+    n_columns = own.get("layout-ncol")
+    if not isinstance(n_columns, int) or len(outputs) < 2:
+        return "\n\n".join(outputs)
+    colons = ":" * 8
+    cells = [f"{colons} {{.layout-cell}}\n{output}\n{colons}" for output in outputs]
+    inside = "\n\n".join(cells)
+    return f"{colons}:: {{layout-ncol={n_columns}}}\n{inside}\n{colons}::"
 
 # %% ../../nbs/site/09_dialect.ipynb #0a816dbd
 def _float(outputs: str, own: Mapping[str, Any]) -> str:

@@ -339,9 +339,22 @@ def _one_form(data: Mapping[str, Any]) -> dict[str, Any]:
 
 # %% ../../nbs/site/04_stage.ipynb #0f6aafe8
 def _plain_frame(code: str) -> str:
-    "HTML without the style sheet and border that pandas gives every frame."
+    "HTML without what pandas gives every frame: a style sheet, a border, and a number for each row."
     code = re.sub(r"<style scoped>.*?</style>\s*", "", code, flags=re.S)
-    return code.replace('<table border="1" class="dataframe">', '<table class="dataframe">')
+    code = code.replace('<table border="1" class="dataframe">', '<table class="dataframe">')
+    return re.sub(r'<table class="dataframe">.*?</table>', _without_row_numbers, code, flags=re.S)
+
+# %% ../../nbs/site/04_stage.ipynb #fc5189e2
+def _without_row_numbers(match: re.Match[str]) -> str:
+    "One table of pandas; its index goes when it only counts the rows, for that tells a reader nothing."
+    head, body = match[0].partition("</thead>")[::2]
+    index = re.findall(r"<tr[^>]*>\s*<th>(.*?)</th>", body, re.S)
+    shown = [(n, text) for n, text in enumerate(index) if text != "..."]
+    counts = bool(shown) and all(text == str(n) for n, text in shown[: len(shown) // 2 + 1])
+    if not counts or head.count("<tr") != 1 or "<th></th>" not in head:
+        return match[0]
+    head = head.replace("<th></th>", "", 1)
+    return f"{head}</thead>" + re.sub(r"(<tr[^>]*>)\s*<th>.*?</th>", r"\1", body, flags=re.S)
 
 # %% ../../nbs/site/04_stage.ipynb #c2af9d2c
 def scrub(
