@@ -46,6 +46,18 @@ def create_once(
             os.link(temporary, path)
         except FileExistsError:
             return False
+        except OSError:  # A file system without hard links, e.g. of a memory stick
+            return _create_without_link(path, data)
+    return True
+
+# %% ../../nbs/store/01_files.ipynb #8ea4152c
+def _create_without_link(path: Path, data: bytes) -> bool:
+    "The same where names cannot be linked: the claim is as safe, a reader may catch the file half written."
+    try:
+        with open(path, "xb") as file:
+            file.write(data)
+    except FileExistsError:
+        return False
     return True
 
 # %% ../../nbs/store/01_files.ipynb #df09e791
