@@ -10,8 +10,9 @@ rates that cannot be computed are absent, never zero."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['RATES', 'FOUR_FIFTHS', 'EQUALIZED_ODDS', 'group_rates', 'judged_groups', 'reference_group', 'selection_test',
-           'Comparison', 'compare_selection', 'Gap', 'rate_gap', 'FairnessAudit', 'audit', 'base_rates_differ']
+__all__ = ['RATES', 'COMPARISON_COLUMNS', 'FOUR_FIFTHS', 'EQUALIZED_ODDS', 'group_rates', 'judged_groups', 'reference_group',
+           'selection_test', 'Comparison', 'compare_selection', 'Gap', 'rate_gap', 'FairnessAudit', 'ratio_check',
+           'nothing_to_compare', 'odds_check', 'audit', 'base_rates_differ']
 
 # %% ../../nbs/govern/02_fairness.ipynb #fcdbcc14
 import math
@@ -133,6 +134,19 @@ def selection_test(
     return math.erfc(abs(z) / math.sqrt(2)), "two-proportion z test"
 
 # %% ../../nbs/govern/02_fairness.ipynb #3d851c21
+COMPARISON_COLUMNS = [
+    "group",
+    "reference",
+    "impact_ratio",
+    "lower",
+    "upper",
+    "difference",
+    "p_value",
+    "test",
+    "judged",
+]
+
+# %% ../../nbs/govern/02_fairness.ipynb #5a7460b4
 @dataclass(frozen=True)
 class Comparison:
     "One group's selection rate against the reference group's."
@@ -144,6 +158,12 @@ class Comparison:
     p_value: float  # For the hypothesis of equal rates
     test: str  # Which test it is
     judged: bool  # Whether both groups are large enough
+
+    def as_dict(self) -> dict[str, Any]:
+        "One row of a table: the ratio with its interval, difference, p-value."
+        values = (self.group, self.reference, self.ratio.value, self.ratio.lower, self.ratio.upper)
+        more = (self.difference.value, self.p_value, self.test, self.judged)
+        return dict(zip(COMPARISON_COLUMNS, values + more, strict=True))
 
 # %% ../../nbs/govern/02_fairness.ipynb #2e01ec69
 def compare_selection(
@@ -258,89 +278,54 @@ class FairnessAudit:
 
     def comparison_frame(self) -> pd.DataFrame:
         "One row per comparison: impact ratio with its interval, difference, p-value."
-        rows = [
-            {
-                "group": c.group,
-                "reference": c.reference,
-                "impact_ratio": c.ratio.value,
-                "lower": c.ratio.lower,
-                "upper": c.ratio.upper,
-                "difference": c.difference.value,
-                "p_value": c.p_value,
-                "test": c.test,
-                "judged": c.judged,
-            }
-            for c in self.comparisons
-        ]
-        columns = [
-            "group",
-            "reference",
-            "impact_ratio",
-            "lower",
-            "upper",
-            "difference",
-            "p_value",
-            "test",
-            "judged",
-        ]
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame([c.as_dict() for c in self.comparisons], columns=COMPARISON_COLUMNS)
 
     def checks(self) -> list[Check]:
         "The four-fifths rule for each group, and equalized odds where true outcomes are known."
-        checks = [self._ratio_check(comparison) for comparison in self.comparisons]
-        if not self.comparisons:
-            detail = f"No two groups of {self.attribute} have {self.min_group_size} rows or more."
-            checks.append(
-                Check(
-                    f"{self.attribute}: selection rates",
-                    None,
-                    None,
-                    f">= {self.min_impact_ratio}",
-                    detail,
-                    FOUR_FIFTHS,
-                )
-            )
-        if "selected" not in self.counts:
-            checks.append(self._odds_check())
-        return checks
+        ratios = [ratio_check(self, comparison) for comparison in self.comparisons]
+        odds = [] if "selected" in self.counts else [odds_check(self)]
+        return (ratios or [nothing_to_compare(self)]) + odds
 
-    def _ratio_check(self, comparison: Comparison) -> Check:
-        name = (
-            f"{self.attribute}: selection rate of {comparison.group} against {comparison.reference}"
-        )
-        expected = f">= {show_value(self.min_impact_ratio)}"
-        if not comparison.judged:
-            unrecorded = MISSING in comparison.group.split(CROSS)
-            why = (
-                "the group is not recorded"
-                if unrecorded
-                else f"a group has fewer than {self.min_group_size} rows"
-            )
-            return Check(
-                name, None, comparison.ratio.value, expected, f"Not judged: {why}.", FOUR_FIFTHS
-            )
-        interval = comparison.ratio
-        detail = f"{interval.confidence:.0%} interval {interval.lower:.2f} to {interval.upper:.2f};"
-        detail += f" p = {comparison.p_value:.2g} for equal rates ({comparison.test})."
-        return check_value(
-            name,
-            comparison.ratio.value,
-            at_least=self.min_impact_ratio,
-            detail=detail,
-            source=FOUR_FIFTHS,
-        )
+# %% ../../nbs/govern/02_fairness.ipynb #1349859c
+def ratio_check(
+    result: FairnessAudit,  # The audit the comparison belongs to
+    comparison: Comparison,  # One group against the reference
+) -> Check:
+    "The four-fifths rule for one group."
+    c, limit = comparison, result.min_impact_ratio
+    name = f"{result.attribute}: selection rate of {c.group} against {c.reference}"
+    if not c.judged:
+        small = f"a group has fewer than {result.min_group_size} rows"
+        why = "the group is not recorded" if MISSING in c.group.split(CROSS) else small
+        expected = f">= {show_value(limit)}"
+        return Check(name, None, c.ratio.value, expected, f"Not judged: {why}.", FOUR_FIFTHS)
+    detail = f"{c.ratio.confidence:.0%} interval {c.ratio.lower:.2f} to {c.ratio.upper:.2f}; p = {c.p_value:.2g} for equal rates ({c.test})."
+    return check_value(name, c.ratio.value, at_least=limit, detail=detail, source=FOUR_FIFTHS)
 
-    def _odds_check(self) -> Check:
-        odds, gap = self.equalized_odds.estimate, self.equalized_odds
-        detail = f"Not judged: {odds.method}."
-        if not math.isnan(odds.value):
-            detail = f"{odds.confidence:.0%} interval {odds.lower:.2f} to {odds.upper:.2f}, {odds.method}."
-        if gap.left_out:
-            detail += f" Left out, below {gap.min_denominator} rows in a denominator: {', '.join(gap.left_out)}."
-        name = f"{self.attribute}: equalized odds difference"
-        return check_value(
-            name, odds.value, at_most=self.max_odds_difference, detail=detail, source=EQUALIZED_ODDS
+# %% ../../nbs/govern/02_fairness.ipynb #94824891
+def nothing_to_compare(
+    result: FairnessAudit,  # An audit without comparisons
+) -> Check:
+    "The check that stands for all comparisons when there are none."
+    detail = f"No two groups of {result.attribute} have {result.min_group_size} rows or more."
+    expected = f">= {show_value(result.min_impact_ratio)}"
+    return Check(f"{result.attribute}: selection rates", None, None, expected, detail, FOUR_FIFTHS)
+
+# %% ../../nbs/govern/02_fairness.ipynb #7d5fad59
+def odds_check(
+    result: FairnessAudit,  # An audit with true outcomes
+) -> Check:
+    "Whether the error rates of the groups lie no further apart than the limit."
+    gap, odds = result.equalized_odds, result.equalized_odds.estimate
+    detail = f"Not judged: {odds.method}."
+    if not math.isnan(odds.value):
+        detail = (
+            f"{odds.confidence:.0%} interval {odds.lower:.2f} to {odds.upper:.2f}, {odds.method}."
         )
+    if gap.left_out:
+        detail += f" Left out, below {gap.min_denominator} rows in a denominator: {', '.join(gap.left_out)}."
+    name, limit = f"{result.attribute}: equalized odds difference", result.max_odds_difference
+    return check_value(name, odds.value, at_most=limit, detail=detail, source=EQUALIZED_ODDS)
 
 # %% ../../nbs/govern/02_fairness.ipynb #48105df8
 def audit(
