@@ -3,7 +3,7 @@
 Modules:
 
 - `mlops_lit.check`: One claim, its measured value and a verdict: passed, failed, or not judged.
-- `mlops_lit.cli.command`: `mlops-lit`: run notebooks, look at runs, build the site, from a shell or in continuous integration.
+- `mlops_lit.cli.app`: What all commands share: one app, its exit codes, and JSON for scripts.
 - `mlops_lit.cli.progress`: While notebooks run, a terminal always shows which, how far, and under which heading.
 - `mlops_lit.cli.scaffold`: A new project of the right shape, which runs before anything in it was changed.
 - `mlops_lit.data.columns`: What a column holds: its kind as seen, its type as declared, its unit and meaning.

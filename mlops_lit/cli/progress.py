@@ -45,9 +45,10 @@ class Bars:
     def of(
         self,
         name: str,  # Name of a notebook
+        unit: str = "cell",  # What is counted: "cell" or "page"
     ) -> Callable[[int, int, str], None]:
         "The callback for one notebook: cells done, cells in total, heading."
-        return lambda done, total, label: self.update(name, done, total, label)
+        return lambda done, total, label: self.update(name, done, total, label, unit)
 
     def update(
         self,
@@ -55,17 +56,18 @@ class Bars:
         done: int,  # Cells that are done
         total: int,  # Cells in all
         label: str,  # The heading it is under
+        unit: str = "cell",  # What is counted: "cell" or "page"
     ) -> None:
         "Show how far a notebook is."
         if name not in self._started:
             self._started[name] = time.monotonic()
-            self._line(f"{name}: started, {total} cells")
+            self._line(f"{name}: started, {total} {unit}s")
             if self._rich:
                 self._tasks[name] = self._rich.add_task(name, total=total, label="")
         if self._rich:
             self._rich.update(self._tasks[name], completed=done, total=total, label=label[:40])
-        elif label != self._labels.get(name, "") and done < total:
-            self._line(f"{name}: cell {done + 1} of {total}, {label}")
+        elif label != self._labels.get(name, "") and done < total and _worth_a_line(unit, done):
+            self._line(f"{name}: {unit} {done + 1} of {total}, {label}")
         self._labels[name] = label
 
     def ended(
@@ -91,6 +93,11 @@ class Bars:
             self._rich.console.print(f"  {text}", highlight=False, markup=False)
         elif not self._rich:
             print(f"  {text}", file=self.stream, flush=True)
+
+# %% ../../nbs/cli/03_progress.ipynb #4bfc533e
+def _worth_a_line(unit: str, done: int) -> bool:
+    "Headings are few; of pages, whose every title is new, each twentieth will do in a log."
+    return unit == "cell" or done % 20 == 0
 
 # %% ../../nbs/cli/03_progress.ipynb #0939be92
 def _rich_progress(stream: TextIO, n_notebooks: int) -> Any:

@@ -46,9 +46,10 @@ def show_checks(
 # %% ../../nbs/cli/04_tables.ipynb #d200dab5
 def show_time(
     iso: str | None,  # ISO time in UTC
+    form: str = "%Y-%m-%d %H:%M",  # As for strftime
 ) -> str:
     "The time in this computer's zone, to the minute."
-    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M") if iso else ""
+    return datetime.fromisoformat(iso).astimezone().strftime(form) if iso else ""
 
 # %% ../../nbs/cli/04_tables.ipynb #145773b0
 STYLES = {"finished": "green", "running": "cyan", "failed": "red", "crashed": "red"}
@@ -64,14 +65,16 @@ def runs_table(
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("run", "name", "status", "started", "took", "checks"):
-        table.add_column(title, no_wrap=title in ("run", "status", "took"), overflow="fold")
+        table.add_column(
+            title, no_wrap=title in ("run", "status", "started", "took"), overflow="fold"
+        )
     for record in records:
         checks = show_checks(record.get("checks", []))
         table.add_row(
             record["id"],
             Text(str(record.get("name") or "")),
             Text(record["status"], style=STYLES.get(record["status"], "")),
-            show_time(record.get("started_at")),
+            show_time(record.get("started_at"), "%d %b %H:%M"),
             show_duration(record.get("duration_s")),
             Text(checks, style="red" if "✗" in checks else ""),
         )
