@@ -41,10 +41,14 @@ def locked(path: Path) -> Iterator[None]:
     with open(path, "w") as file:
         try:
             import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
         except ImportError:  # Windows: two at once are not guarded there
-            pass
+            yield
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another call is setting up the environment; waiting for it.", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

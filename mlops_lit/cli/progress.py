@@ -77,7 +77,8 @@ class Bars:
     ) -> None:
         "Take a notebook off the display and count it."
         self.n_ended += 1
-        seconds = time.monotonic() - self._started.pop(name, time.monotonic())
+        now = time.monotonic()
+        seconds = now - self._started.pop(name, now)
         if self._rich:
             if name in self._tasks:
                 self._rich.remove_task(self._tasks.pop(name))
