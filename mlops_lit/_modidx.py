@@ -750,6 +750,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'mlops_lit/notebook/readme.py'),
                                            'mlops_lit.notebook.readme.directives': ( 'notebook/readme.html#directives',
                                                                                      'mlops_lit/notebook/readme.py'),
+                                           'mlops_lit.notebook.readme.from_the_root': ( 'notebook/readme.html#from_the_root',
+                                                                                        'mlops_lit/notebook/readme.py'),
                                            'mlops_lit.notebook.readme.output_text': ( 'notebook/readme.html#output_text',
                                                                                       'mlops_lit/notebook/readme.py'),
                                            'mlops_lit.notebook.readme.readme_text': ( 'notebook/readme.html#readme_text',

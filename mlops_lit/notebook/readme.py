@@ -9,7 +9,7 @@ writes it and `mlops-lit readme --check`, which the tests call, fails when the t
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['NOTE', 'directives', 'output_text', 'cell_markdown', 'readme_text', 'write_readme']
+__all__ = ['NOTE', 'directives', 'output_text', 'cell_markdown', 'from_the_root', 'readme_text', 'write_readme']
 
 # %% ../../nbs/notebook/05_readme.ipynb #59ea494a
 import re
@@ -64,13 +64,24 @@ def cell_markdown(
 NOTE = "<!-- Made by `mlops-lit readme` from {source}. Edit that notebook, not this file. -->"
 
 # %% ../../nbs/notebook/05_readme.ipynb #e81069c9
+def from_the_root(
+    text: str,  # Markdown
+    source: str,  # Path of the page from the root, e.g. "nbs/index.ipynb"
+) -> str:
+    "The text with relative links that start at the root of the repository."
+    folder = source.rpartition("/")[0]
+    prefix = f"{folder}/" if folder else ""
+    return re.sub(r"\]\((?!\w+:|#|/)([^)\s]+)\)", rf"]({prefix}\1)", text)
+
+# %% ../../nbs/notebook/05_readme.ipynb #dc46f1a8
 def readme_text(
     notebook: Path,  # The front page, e.g. nbs/index.ipynb
     source: str,  # How the note at the top calls it
 ) -> str:
     "The whole README.md."
     parts = [cell_markdown(cell) for cell in read_notebook(notebook)["cells"]]
-    return "\n\n".join([NOTE.format(source=source), *[part for part in parts if part]]) + "\n"
+    text = "\n\n".join(part for part in parts if part)
+    return f"{NOTE.format(source=source)}\n\n{from_the_root(text, source)}\n"
 
 # %% ../../nbs/notebook/05_readme.ipynb #9ebb3ecc
 def write_readme(
