@@ -121,7 +121,7 @@ def describe_failure(
         "NoKernel": f"{source} did not start: {message}",
     }
     what = happened.get(name, f"Cell {cell} of {source} raised {name}: {message}".rstrip(": "))
-    return f"{what}. What ran until then is in {kept}"
+    return f"{what.rstrip('.')}. What ran until then is in {kept}."
 
 # %% ../../nbs/notebook/02_execution.ipynb #e2e9896f
 class NotebookError(RuntimeError):
