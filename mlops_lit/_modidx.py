@@ -1020,6 +1020,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'mlops_lit.site.reports.title_notes': ( 'site/reports.html#title_notes',
                                                                                 'mlops_lit/site/reports.py')},
             'mlops_lit.site.runs': { 'mlops_lit.site.runs._apply': ('site/runs.html#_apply', 'mlops_lit/site/runs.py'),
+                                     'mlops_lit.site.runs._argument': ('site/runs.html#_argument', 'mlops_lit/site/runs.py'),
                                      'mlops_lit.site.runs._card': ('site/runs.html#_card', 'mlops_lit/site/runs.py'),
                                      'mlops_lit.site.runs._connected': ('site/runs.html#_connected', 'mlops_lit/site/runs.py'),
                                      'mlops_lit.site.runs._digest': ('site/runs.html#_digest', 'mlops_lit/site/runs.py'),

@@ -276,11 +276,17 @@ def reproduce_command(
         f"-p {shlex.quote(f'{k}={command_value(v)}')}"
         for k, v in (record.get("params") or {}).items()
     ]
-    run = ["mlops-lit run", shlex.quote(file_name(notebook)), *params]
+    run = ["mlops-lit run", shlex.quote(_argument(notebook)), *params]
     line = " ".join(run)
     return "\n".join(
         [*lines, line if len(line) <= 90 else " \\\n  ".join([" ".join(run[:2]), *params])]
     )
+
+# %% ../../nbs/site/07_runs.ipynb #2b1ce196
+def _argument(notebook: str) -> str:
+    "How the notebook is named to the command: one that ships with the package by its name, others by path."
+    shipped = notebook.startswith(("mlops_lit/reports/", "mlops_lit/demo/"))
+    return notebook.rpartition("/")[2].removesuffix(".ipynb") if shipped else file_name(notebook)
 
 # %% ../../nbs/site/07_runs.ipynb #85dcefc3
 def _apply(store: str, run_id: str) -> str:
