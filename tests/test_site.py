@@ -330,7 +330,8 @@ def test_a_project_without_nbdev_configuration_or_runs(tmp_path: Path):
 
 
 FAKE_QUARTO = """import json, pathlib, sys
-staged, output = pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[sys.argv.index("--output-dir") + 1])
+staged = pathlib.Path(sys.argv[2])
+output = pathlib.Path(f"{{staged}}/" + sys.argv[sys.argv.index("--output-dir") + 1])  # As Quarto joins them
 print("[1/1] index.ipynb", file=sys.stderr)
 print("\\x1b[33mWARN: Unable to resolve link target: gone.ipynb\\x1b[39m", file=sys.stderr)
 output.mkdir(parents=True)

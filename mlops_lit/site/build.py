@@ -149,11 +149,12 @@ def render_with_quarto(
     progress: Progress | None = None,  # Called as pages are rendered
 ) -> tuple[list[str], list[str]]:
     "Pages and warnings of `quarto render`."
-    command = ["quarto", "render", str(staged), "--output-dir", str(output)]
+    inside = ".cache/quarto"  # Quarto takes the folder of its output as relative to the project
+    shutil.rmtree(staged / inside, ignore_errors=True)
+    command = ["quarto", "render", ".", "--output-dir", inside]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     lines = []
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as quarto:
+    with subprocess.Popen(command, cwd=staged, text=True, errors="replace", **pipes) as quarto:
         for line in quarto.stdout or ():
             lines.append(line)
             if progress and (step := re.search(r"\[\s*(\d+)/(\d+)\]\s*(.*)", line)):
@@ -161,6 +162,7 @@ def render_with_quarto(
     if quarto.returncode:
         last = "".join(lines[-12:]).strip()
         raise RuntimeError(f"quarto render ended with code {quarto.returncode}:\n{last}")
+    shutil.move(staged / inside, output)
     pages = sorted(p.relative_to(output).as_posix() for p in output.rglob("*.html"))
     return pages, quarto_warnings("".join(lines))
 
