@@ -44,11 +44,17 @@ def chart_spec(
     "The specification in an output, or None when it is not a chart."
     for kind, content in data.items():
         if kind.startswith(CHART_TYPES):
-            return json.loads(content) if isinstance(content, str) else content
+            return _fitted(json.loads(content) if isinstance(content, str) else content)
     code = data.get("text/html", "")
     code = "".join(code) if isinstance(code, list) else code
     found = ALTAIR_HTML.search(code) if "vegaEmbed" in code else None
     return json.loads(found[1]) if found else None
+
+# %% ../../nbs/site/03_charts.ipynb #d9ced396
+def _fitted(spec: dict[str, Any]) -> dict[str, Any]:
+    "The specification, as wide as its container again if its author asked for that and the notebook could not."
+    asked = (spec.get("usermeta") or {}).get("fits") == "container"
+    return {**spec, "width": "container"} if asked else spec
 
 # %% ../../nbs/site/03_charts.ipynb #b24f118e
 def chart_html(

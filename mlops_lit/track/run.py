@@ -9,9 +9,10 @@ opens a new one. A call returns when its data is on disk, so a crash costs nothi
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['RUN_VARIABLE', 'STORE_VARIABLE', 'CHART_MIME_TYPE', 'now', 'open_run', 'update_record', 'close_run', 'flatten',
-           'Config', 'Summary', 'Run', 'Checks', 'artifact_input', 'file_input', 'is_table_path', 'init', 'show_data',
-           'current_run', 'log', 'read', 'use_artifact', 'log_artifact', 'finish']
+__all__ = ['RUN_VARIABLE', 'STORE_VARIABLE', 'CHART_MIME_TYPE', 'CHART_WIDTH', 'FITS_CONTAINER', 'now', 'open_run',
+           'update_record', 'close_run', 'flatten', 'Config', 'Summary', 'Run', 'Checks', 'artifact_input',
+           'file_input', 'is_table_path', 'init', 'show_data', 'current_run', 'log', 'read', 'use_artifact',
+           'log_artifact', 'finish']
 
 # %% ../../nbs/track/03_run.ipynb #27e81ee6
 import numbers
@@ -40,6 +41,8 @@ RUN_VARIABLE = "MLOPS_LIT_RUN"  # In a notebook's kernel: the id of the run that
 STORE_VARIABLE = "MLOPS_LIT_STORE"  # Where its store is
 # The newest type that JupyterLab 4 draws by itself; the specification inside names its own version.
 CHART_MIME_TYPE = "application/vnd.vegalite.v5+json"
+CHART_WIDTH = 640  # Pixels, for a chart that asked for the width of its container
+FITS_CONTAINER = {"fits": "container"}  # Says on a chart that it asked for it
 
 # %% ../../nbs/track/03_run.ipynb #64c78eba
 def now() -> str:
@@ -455,7 +458,14 @@ def show_data() -> None:
 # %% ../../nbs/track/03_run.ipynb #e44ccfbf
 def _chart_bundle(chart: Any, include: object = None, exclude: object = None) -> dict[str, Any]:
     "A chart as its Vega-Lite specification."
-    return {CHART_MIME_TYPE: chart.to_dict(), "text/plain": f"<{type(chart).__name__}>"}
+    spec = chart.to_dict()
+    if spec.get("width") == "container":
+        # JupyterLab 4 stops answering when a chart takes its width from its container; the site can.
+        spec["width"], spec["usermeta"] = (
+            CHART_WIDTH,
+            {**spec.get("usermeta", {}), **FITS_CONTAINER},
+        )
+    return {CHART_MIME_TYPE: spec, "text/plain": f"<{type(chart).__name__}>"}
 
 # %% ../../nbs/track/03_run.ipynb #08f03add
 def current_run() -> Run:
