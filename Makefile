@@ -13,7 +13,7 @@ test: environment  ## run every notebook and the tests
 	@.venv/bin/python -m pytest
 
 check: environment  ## formatting, lint, types, import walls
-	@.venv/bin/ruff format --check nbs tests .ci
+	@.venv/bin/ruff format --check nbs tests benchmarks .ci
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports

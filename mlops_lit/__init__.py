@@ -36,6 +36,7 @@ Modules:
 - `mlops_lit.site.cache`: What did not change is not made again, and what is half made is never seen.
 - `mlops_lit.site.charts`: A chart is published as its specification, drawn by a script that comes with the site.
 - `mlops_lit.site.dialect`: A notebook as one Markdown document, cell options obeyed.
+- `mlops_lit.site.experiment`: Curves, pictures, sounds, the machine and the console: what a run logged, as parts of its page.
 - `mlops_lit.site.lineage`: Which data became which model, and who judged it: a diagram without a library.
 - `mlops_lit.site.navigation`: One `_quarto.yml` says what stands in the bar, the sidebar and at the foot of each page.
 - `mlops_lit.site.pieces`: Pills, verdicts, facts and tables: the small parts that pages about runs are made of.
@@ -46,13 +47,33 @@ Modules:
 - `mlops_lit.store.artifacts`: `loans:v3` means the same bytes for ever, whoever asks.
 - `mlops_lit.store.catalog`: An index of the files, never the truth: delete it and it comes back equal.
 - `mlops_lit.store.files`: Writing a file so that a reader never sees half of it, and JSON that keeps NaN.
+- `mlops_lit.store.history`: Every point that was logged, in any order, none dropped.
 - `mlops_lit.store.journal`: Who moved `production`, when, and from where: a list of entries that can be added to and not quietly changed.
 - `mlops_lit.store.objects`: Bytes kept once, under the digest of what they are, and checked each time they are read.
+- `mlops_lit.store.query`: SELECT over runs, histories, artifacts and logged tables, as if the folder of files were a database.
 - `mlops_lit.store.runs`: A run is a folder that can be zipped, e-mailed and read without mlops_lit.
+- `mlops_lit.store.sql`: One SELECT over tables that are handed in, in a database that sees no file and cannot be changed.
 - `mlops_lit.store.store`: One object for all that is kept: runs, artifacts, aliases, lineage, and the proof that it is whole.
+- `mlops_lit.track.alert`: Tell somebody now: on the console, in the record, and to a web address of the team's chat.
+- `mlops_lit.track.api`: Find runs again and read them from any program, with the names that `wandb.Api` has.
 - `mlops_lit.track.artifact`: A set of files on its way into the store.
-- `mlops_lit.track.capture`: What a run needs to be repeated, and the secrets it must never hold.
-- `mlops_lit.track.run`: One execution, with everything that went in captured and everything that came out typed."""
+- `mlops_lit.track.autolog`: One line, and every training is recorded: its parameters, its curve, its score.
+- `mlops_lit.track.callbacks`: The parameters, the curve and the gradients of one training, recorded because you said so.
+- `mlops_lit.track.capture`: What a run needs to be repeated: the code as it was, committed or not, and the environment.
+- `mlops_lit.track.comparison`: Two runs, two results: what was different about them?
+- `mlops_lit.track.console`: What a script printed, its subprocesses included, kept in console.log.
+- `mlops_lit.track.dropin`: `import mlops_lit as wandb`: what works, what says that it does not, and nothing that is silently ignored.
+- `mlops_lit.track.image`: A picture that a run logs, with the boxes and masks that a model found on it.
+- `mlops_lit.track.media`: What a run logs besides numbers: how it is kept beside the history, shown, and read back.
+- `mlops_lit.track.pixels`: Whatever holds a picture becomes the bytes of an image file.
+- `mlops_lit.track.plot`: The standard charts of a training script, from the numbers it has at hand: `lit.plot.confusion_matrix(...)` and its like.
+- `mlops_lit.track.points`: What can be logged: numbers under flat names, text, pictures and tables, each as one line of JSON.
+- `mlops_lit.track.run`: One execution, with everything that went in captured and everything that came out typed.
+- `mlops_lit.track.secrets`: A record is copied, published and kept for years. What must not be in it is found by its name or by its form.
+- `mlops_lit.track.sound`: What a model says, hears or does over time, with a player in the page.
+- `mlops_lit.track.start`: A new run, the one that executes this notebook, one that was interrupted, or a branch of one: `init` finds out.
+- `mlops_lit.track.system`: CPU, memory, disk and GPU every few seconds, at a cost that cannot be noticed.
+- `mlops_lit.track.table`: Rows that a run logs: predictions beside the truth, with their images, so that they can be sorted, filtered and compared."""
 
 from __future__ import annotations
 
@@ -65,73 +86,141 @@ if TYPE_CHECKING:
     from mlops_lit.errors import InputError
     from mlops_lit.notebook.execution import run_notebook
     from mlops_lit.notebook.parameters import Column, Data
+    from mlops_lit.store.query import query
     from mlops_lit.store.store import Store, open_store
+    from mlops_lit.track.api import Api
     from mlops_lit.track.artifact import Artifact
+    from mlops_lit.track.autolog import autolog
+    from mlops_lit.track.callbacks import (
+        keras_callback,
+        lightgbm_callback,
+        lightning_logger,
+        log_booster,
+        sklearn_callback,
+        unwatch,
+        watch,
+        xgboost_callback,
+    )
+    from mlops_lit.track.image import Image
+    from mlops_lit.track.media import Histogram, Html, Plotly, Vega
     from mlops_lit.track.run import (
         Run,
+        alert,
         current_run,
+        define_metric,
         finish,
-        init,
         log,
         log_artifact,
         read,
+        save,
         use_artifact,
     )
+    from mlops_lit.track.sound import Audio, Video
+    from mlops_lit.track.start import Settings, init
+    from mlops_lit.track.table import Table
 
-_HOMES = {
-    "Artifact": "mlops_lit.track.artifact",
-    "Check": "mlops_lit.check",
-    "Column": "mlops_lit.notebook.parameters",
-    "Data": "mlops_lit.notebook.parameters",
-    "InputError": "mlops_lit.errors",
-    "Run": "mlops_lit.track.run",
-    "Store": "mlops_lit.store.store",
-    "check_value": "mlops_lit.check",
-    "current_run": "mlops_lit.track.run",
-    "finish": "mlops_lit.track.run",
-    "init": "mlops_lit.track.run",
-    "log": "mlops_lit.track.run",
-    "log_artifact": "mlops_lit.track.run",
-    "open_store": "mlops_lit.store.store",
-    "read": "mlops_lit.track.run",
-    "run_notebook": "mlops_lit.notebook.execution",
-    "use_artifact": "mlops_lit.track.run",
+_NAMES = {
+    "mlops_lit.check": ("Check", "check_value"),
+    "mlops_lit.errors": ("InputError",),
+    "mlops_lit.notebook.execution": ("run_notebook",),
+    "mlops_lit.notebook.parameters": ("Column", "Data"),
+    "mlops_lit.store.query": ("query",),
+    "mlops_lit.store.store": ("Store", "open_store"),
+    "mlops_lit.track.api": ("Api",),
+    "mlops_lit.track.artifact": ("Artifact",),
+    "mlops_lit.track.autolog": ("autolog",),
+    "mlops_lit.track.callbacks": (
+        "keras_callback",
+        "lightgbm_callback",
+        "lightning_logger",
+        "log_booster",
+        "sklearn_callback",
+        "unwatch",
+        "watch",
+        "xgboost_callback",
+    ),
+    "mlops_lit.track.image": ("Image",),
+    "mlops_lit.track.media": ("Histogram", "Html", "Plotly", "Vega"),
+    "mlops_lit.track.run": (
+        "Run",
+        "alert",
+        "current_run",
+        "define_metric",
+        "finish",
+        "log",
+        "log_artifact",
+        "read",
+        "save",
+        "use_artifact",
+    ),
+    "mlops_lit.track.sound": ("Audio", "Video"),
+    "mlops_lit.track.start": ("Settings", "init"),
+    "mlops_lit.track.table": ("Table",),
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+_OF_THE_RUN = ("config", "summary")  # Of the current run, so never remembered here
 
 __all__ = [
+    "Api",
     "Artifact",
+    "Audio",
     "Check",
     "Column",
     "Data",
+    "Histogram",
+    "Html",
+    "Image",
     "InputError",
+    "Plotly",
     "Run",
+    "Settings",
     "Store",
+    "Table",
+    "Vega",
+    "Video",
+    "alert",
+    "autolog",
     "check_value",
     "current_run",
+    "define_metric",
     "finish",
     "init",
+    "keras_callback",
+    "lightgbm_callback",
+    "lightning_logger",
     "log",
     "log_artifact",
+    "log_booster",
     "open_store",
+    "query",
     "read",
     "run_notebook",
+    "save",
+    "sklearn_callback",
+    "unwatch",
     "use_artifact",
+    "watch",
+    "xgboost_callback",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name in ("config", "summary"):  # Of the current run, so never remembered here
+    from importlib import import_module
+
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    if name in _OF_THE_RUN:
         from mlops_lit.track.run import current_run
 
         return getattr(current_run(), name)
-    if name not in _HOMES:
+    if name.startswith("__"):
         raise AttributeError(f"module 'mlops_lit' has no attribute {name!r}")
-    from importlib import import_module
+    from mlops_lit.track.dropin import dropin_name  # What scripts written for W&B expect
 
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    return dropin_name(name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__", "config", "summary"])
+    return sorted([*__all__, "__version__", *_OF_THE_RUN])

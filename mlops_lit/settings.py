@@ -47,8 +47,8 @@ DEFAULTS = {
     "reports": "nbs/reports",
     "site": "_site",
 }
-# Variables that are not settings: they tell a notebook's kernel which run executes it.
-NOT_SETTINGS = {"run", "root"}
+# Variables that are no lines of the file: which run executes a notebook, whether to record, and where alerts go, which is a secret.
+NOT_SETTINGS = {"run", "root", "mode", "alert_webhook"}
 
 # %% ../nbs/02_settings.ipynb #c79c23b1
 def find_root(

@@ -223,6 +223,72 @@ def test_data_cannot_become_markup(project: Path):
     )
 
 
+def experiment(root: Path) -> Path:
+    "The folder of a run that logged media, alerts, a console and samples of the machine."
+    settings = {"console": "off", "x_disable_stats": True}
+    about = {"tags": [HOSTILE], "notes": HOSTILE, "group": HOSTILE, "settings": settings}
+    with lit.init(name="detect", dir=str(root / ".mlops"), **about) as run:
+        run.define_metric("valid/*", step_metric="epoch")
+        run.define_metric("secret", hidden=True)
+        for step in range(20):
+            run.log({"epoch": step * 10, "valid/loss": 1 / (step + 1), "secret": step})
+            run.log({"weights": lit.Histogram([0.0, step, 9.0])}, step=step)
+        box = {"position": {"middle": [0.5, 0.5], "width": 0.5, "height": 0.5}, "class_id": 1}
+        boxes = {HOSTILE: {"box_data": [box], "class_labels": {1: HOSTILE}}}
+        pixels = [[0, 255], [255, 0]]
+        run.log({f"pictures/{HOSTILE[:8]}": lit.Image(pixels, caption=HOSTILE, boxes=boxes)})
+        run.log({"batch": [lit.Image(pixels), lit.Image([[9]])], "broken": lit.Image([[7]])})
+        run.log({"page": lit.Html(HOSTILE), "long page": lit.Html(HOSTILE + "x" * 60_000)})
+        run.log({"table": lit.Table(columns=[HOSTILE, "score"], data=[[HOSTILE, 0.5]])})
+        run.alert(HOSTILE, HOSTILE, level="WARN")
+    (run.folder / "console.log").write_text(f"{HOSTILE}\n" * 203)
+    samples = [{"_time": 60.0 * i, "cpu_percent": 5.0 * i, "gpu.0.power_w": 80.0} for i in range(3)]
+    (run.folder / "system.jsonl").write_text("".join(json.dumps(s) + "\n" for s in samples))
+    (broken,) = (run.folder / "media/images").glob("broken-*")
+    broken.write_bytes(b"cut")
+    return run.folder
+
+
+def test_a_run_page_shows_what_was_logged_and_nothing_of_it_is_markup(project: Path):
+    folder = experiment(project)
+    result = built(project)
+    assert result.warnings == []
+    text = page(result, f"runs/{folder.name}.html")
+    for absent in ("<script>alert", "<img src=x", "&#x27;_type&#x27;", "&quot;_type&quot;"):
+        assert absent not in text, absent
+    for shown in (
+        "step 19, logged 20 times",
+        "image cannot be shown",
+        "The last 200 lines, 3 lines before left out",
+        "CPU, memory and GPU over 2 min 0 s",
+        '<span class="pill pill-warn">WARN</span>',
+        '<span class="tag">&lt;script&gt;',
+    ):
+        assert shown in text, shown
+    media = text[text.index('id="media"') : text.index('id="console"')]
+    assert media.count("<svg width") == 8  # Evenly chosen steps of the histogram
+    assert media.count('<iframe sandbox="allow-scripts" ') == 2
+    charts = re.findall(r"<figcaption>([^<]+)</figcaption>", text[text.index('id="history"') :])
+    assert charts[:2] == ["epoch", "valid/loss"]
+    assert "secret" not in charts
+    assert '"title":"epoch"' in text
+    for src in re.findall(r' src="(media/[^"]+)"', text):
+        assert (result.folder / "runs" / src).is_file(), src
+    (frame,) = (result.folder / "runs/media" / folder.name / "frames").iterdir()
+    assert 'sandbox="allow-scripts" srcdoc="' in frame.read_text()
+    assert "<script>" not in frame.read_text()
+    assert "<th>Group</th>" in page(result, "runs/index.html")
+
+
+def test_files_of_a_run_that_is_gone_leave_the_site(project: Path):
+    folder = experiment(project)
+    assert (built(project).folder / "runs/media" / folder.name).is_dir()
+    shutil.rmtree(folder)
+    result = built(project)
+    assert result.warnings == []
+    assert not (result.folder / "runs/media").exists()
+
+
 def test_a_failed_report_says_so_first(project: Path):
     run_id = executed_run(project, error=True)
     text = page(built(project), "reports/audit.html")

@@ -8,38 +8,109 @@ Four questions that are asked every day: which runs are there, what is in one of
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['runs', 'show', 'list_reports', 'show_report', 'copy', 'verify', 'rebuild']
+__all__ = ['runs', 'named_columns', 'chosen_runs', 'show', 'list_reports', 'show_report', 'copy', 'verify', 'rebuild']
 
 # %% ../../nbs/cli/06_look.ipynb #c2da90d7
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .app import AsJson, app, print_json, reports_app, store_app
+from ..errors import InputError, did_you_mean
+from ..store.runs import STATUSES
 
 # %% ../../nbs/cli/06_look.ipynb #f1341f8d
 @app.command()
 def runs(
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, help="How many, the newest first.")
+        int, typer.Option("--limit", "-n", min=1, help="How many at most.")
     ] = 50,  # How many
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SQL", help="""A condition, e.g. 'loss < 0.2 AND "config.lr" = 0.1'."""
+        ),
+    ] = None,  # Over the columns of the table of runs
+    order_by: Annotated[
+        str | None,
+        typer.Option(metavar="SQL", help="e.g. 'loss, name DESC'. [default: the newest first]"),
+    ] = None,  # None: the newest first
+    project: Annotated[
+        str | None, typer.Option(metavar="PROJECT", help="Only runs of this project.")
+    ] = None,  # None: all
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="Only runs with this tag; several: with all of them."),
+    ] = None,  # None: all
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATUS", help="Only runs that are running, finished, failed or crashed."
+        ),
+    ] = None,  # None: all
     as_json: AsJson = False,  # For scripts
 ) -> None:
-    "List the runs with their checks, the newest first."
+    "List the runs with their checks and tags, the newest first."
     from mlops_lit.cli.tables import print_runs
-    from mlops_lit.store.store import open_store
+    from mlops_lit.store.store import matching_runs, open_store
 
     store = open_store()
-    records = store.records()[:limit]
+    every = store.records()
+    records = chosen_runs(every, project, tag or [], status)
+    if records and (where is not None or order_by is not None):
+        records = [records[n] for n in matching_runs(records, where, order_by, limit)]
+    records = records[:limit]
     if as_json:
         print_json(records)
-    elif not records:
+    elif not every:
         typer.echo(f"No runs yet in {store.folder}. Try: mlops-lit reports")
+    elif not records:
+        typer.echo(f"None of the {len(every)} runs in {store.folder} fits.")
     else:
-        print_runs(records)
+        print_runs(records, named_columns(records, f"{where or ''} {order_by or ''}"))
+
+# %% ../../nbs/cli/06_look.ipynb #9e348cc2
+def named_columns(
+    records: list[dict[str, Any]],  # run.json of each run that is shown
+    sql: str,  # The clauses that chose them
+) -> list[str]:
+    "Columns that the clauses speak of and a run has: what was asked about is shown."
+    from mlops_lit.store.store import NAME_IN_SQL, RUN_COLUMNS, run_value
+
+    words = dict.fromkeys(quoted or bare for quoted, bare in NAME_IN_SQL.findall(sql))
+    own = (*RUN_COLUMNS, "checks_passed", "checks_failed", "checks_not_judged")
+    return [w for w in words if w not in own and any(run_value(r, w) is not None for r in records)]
 
 # %% ../../nbs/cli/06_look.ipynb #f87b3115
+def chosen_runs(
+    records: list[dict[str, Any]],  # run.json of each run
+    project: str | None,  # None: any
+    tags: list[str],  # All of them must be there
+    status: str | None,  # None: any
+) -> list[dict[str, Any]]:
+    "The records that fit; a project, tag or status that no run has is refused when it looks misspelled."
+    if status is not None and status not in STATUSES:
+        raise InputError(
+            f"--status {status} is not known. Use one of {list(STATUSES)}.{did_you_mean(status, STATUSES)}"
+        )
+    projects = {str(record.get("project")) for record in records}
+    known_tags = {tag for record in records for tag in record.get("tags") or []}
+    for option, given, known in [
+        ("--project", project, projects),
+        *(("--tag", tag, known_tags) for tag in tags),
+    ]:
+        if given is not None and given not in known and (hint := did_you_mean(given, known)):
+            raise InputError(f"No run has {option} {given}.{hint}")
+    return [
+        record
+        for record in records
+        if project in (None, record.get("project"))
+        and set(tags) <= set(record.get("tags") or [])
+        and status in (None, record["status"])
+    ]
+
+# %% ../../nbs/cli/06_look.ipynb #2421f9c2
 @app.command()
 def show(
     run: Annotated[
@@ -50,7 +121,7 @@ def show(
     ],  # Which run
     as_json: AsJson = False,  # For scripts
 ) -> None:
-    "Show one run: parameters, inputs, checks, metrics, outputs, code."
+    "Show one run: parameters, config, inputs, checks, metrics, outputs, alerts, code, files."
     from mlops_lit.cli.tables import print_run
     from mlops_lit.store.store import open_store
 

@@ -8,15 +8,28 @@ A table of runs answers three questions at a glance: what ran, how did it end, a
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['STYLES', 'show_duration', 'show_checks', 'show_time', 'runs_table', 'print_runs', 'run_lines', 'print_run']
+__all__ = ['BARS', 'STYLES', 'visible', 'show_duration', 'show_checks', 'show_time', 'sparkline', 'runs_table', 'print_runs',
+           'run_lines', 'print_run', 'print_frame']
 
 # %% ../../nbs/cli/04_tables.ipynb #5a32262c
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..check import show_value
-from ..store.store import count_verdicts
+from ..store.store import count_verdicts, run_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# %% ../../nbs/cli/04_tables.ipynb #15df1945
+def visible(
+    text: Any,  # Anything that came from data
+) -> str:
+    "The text on one line, characters that cannot be seen written out as in Python."
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
 
 # %% ../../nbs/cli/04_tables.ipynb #cf312c4c
 def show_duration(
@@ -51,38 +64,84 @@ def show_time(
     "The time in this computer's zone, to the minute."
     return datetime.fromisoformat(iso).astimezone().strftime(form) if iso else ""
 
+# %% ../../nbs/cli/04_tables.ipynb #19f4e0ad
+BARS = "▁▂▃▄▅▆▇█"
+
+# %% ../../nbs/cli/04_tables.ipynb #5ac430e8
+def sparkline(
+    values: Sequence[float],  # In the order of the steps
+    width: int = 24,  # At most so many characters
+) -> str:
+    "A small chart of the values, one character for each group of neighbours."
+    n = min(width, len(values))
+    groups = [values[len(values) * k // n : len(values) * (k + 1) // n] for k in range(n)]
+    means = [sum(value / len(group) for value in group) for group in groups]
+    scale = max((abs(mean) for mean in means if math.isfinite(mean)), default=0.0) or 1.0
+    finite = [mean / scale for mean in means if math.isfinite(mean)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+
+    def bar(mean: float) -> str:
+        if not math.isfinite(mean):
+            return "×"
+        share = (mean / scale - low) / (high - low) if high > low else 0.0
+        return BARS[round(share * (len(BARS) - 1))]
+
+    return "".join(map(bar, means))
+
 # %% ../../nbs/cli/04_tables.ipynb #145773b0
 STYLES = {"finished": "green", "running": "cyan", "failed": "red", "crashed": "red"}
 
 # %% ../../nbs/cli/04_tables.ipynb #3c802e99
 def runs_table(
     records: Iterable[Mapping[str, Any]],  # run.json of each run, in the order to show
+    columns: Iterable[str] = (),  # More columns, named as in the store's table of runs, e.g. "loss"
 ) -> Any:
     "A rich table with one line per run."
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    records = list(records)
+    cells = [_run_cells(record) | _more_cells(record, columns) for record in records]
+    several = len({record.get("project") for record in records}) > 1
+    tagged = any(record.get("tags") for record in records)
+    left_out = {*([] if several else ["project"]), *([] if tagged else ["tags"])}
+    titles = [title for title in cells[0] if title not in left_out] if cells else []
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("run", "name", "status", "started", "took", "checks"):
+    for title in titles:
         table.add_column(
             title, no_wrap=title in ("run", "status", "started", "took"), overflow="fold"
         )
-    for record in records:
-        checks = show_checks(record.get("checks", []))
-        table.add_row(
-            record["id"],
-            Text(str(record.get("name") or "")),
-            Text(record["status"], style=STYLES.get(record["status"], "")),
-            show_time(record.get("started_at"), "%d %b %H:%M"),
-            show_duration(record.get("duration_s")),
-            Text(checks, style="red" if "✗" in checks else ""),
-        )
+    for row in cells:
+        red = {"checks": "red" if "✗" in row["checks"] else ""}
+        styles = {"status": STYLES.get(row["status"], ""), **red}
+        table.add_row(*(Text(row[title], style=styles.get(title, "")) for title in titles))
     return table
+
+# %% ../../nbs/cli/04_tables.ipynb #5819daab
+def _more_cells(record: Mapping[str, Any], columns: Iterable[str]) -> dict[str, str]:
+    "Column -> value as text."
+    found = {column: run_value(record, column) for column in columns}
+    return {visible(c): "" if v is None else visible(show_value(v)) for c, v in found.items()}
+
+
+def _run_cells(record: Mapping[str, Any]) -> dict[str, str]:
+    "Title -> text for one run."
+    return {
+        "run": record["id"],
+        "name": visible(record.get("name") or ""),
+        "project": visible(record.get("project") or ""),
+        "status": record["status"],
+        "started": show_time(record.get("started_at"), "%d %b %H:%M"),
+        "took": show_duration(record.get("duration_s")),
+        "checks": show_checks(record.get("checks", [])),
+        "tags": visible(", ".join(record.get("tags") or [])),
+    }
 
 # %% ../../nbs/cli/04_tables.ipynb #23513916
 def print_runs(
     records: Iterable[Mapping[str, Any]],  # run.json of each run, in the order to show
+    columns: Iterable[str] = (),  # As for `runs_table`
 ) -> None:
     "Print the table of runs to the terminal."
     from rich.console import Console
@@ -90,7 +149,7 @@ def print_runs(
     console = Console()
     if not console.is_terminal:
         console = Console(width=140)
-    console.print(runs_table(records))
+    console.print(runs_table(records, columns))
 
 # %% ../../nbs/cli/04_tables.ipynb #9be91c9c
 def run_lines(
@@ -101,12 +160,15 @@ def run_lines(
     sections = [
         ("", _head(record, folder)),
         ("error", _error(record.get("error"))),
+        ("alerts", [_alert(alert) for alert in record.get("alerts") or []]),
+        ("notes", str(record.get("notes") or "").splitlines()),
         ("params", [f"{name} = {value!r}" for name, value in record.get("params", {}).items()]),
+        ("config", [f"{name} = {value!r}" for name, value in record.get("config", {}).items()]),
         ("inputs", [_input(entry) for entry in record.get("inputs", [])]),
         ("checks", [_check(check) for check in record.get("checks", [])]),
         (
             "metrics",
-            [f"{name} = {show_value(value)}" for name, value in record.get("summary", {}).items()],
+            [f"{name} = {_result(value)}" for name, value in record.get("summary", {}).items()],
         ),
         (
             "outputs",
@@ -116,17 +178,69 @@ def run_lines(
             ],
         ),
         ("code", _code(record)),
+        ("files", _files(Path(folder)) if folder else []),
     ]
-    return [(title, lines) for title, lines in sections if lines]
+    return [(title, [visible(line) for line in lines]) for title, lines in sections if lines]
 
 # %% ../../nbs/cli/04_tables.ipynb #067b9a3e
 def _head(record: Mapping[str, Any], folder: str) -> list[str]:
     "What the run is and how it ended."
     first = f"{record.get('name')}  {record['id']}  {record['status']}"
     second = f"project {record.get('project')}, started {show_time(record.get('started_at'))}, took {show_duration(record.get('duration_s')) or 'no time known'}"
-    return [first, second, *([folder] if folder else [])]
+    labels = {
+        "group": record.get("group"),
+        "job type": record.get("job_type"),
+        "tags": ", ".join(record.get("tags") or []),
+    }
+    third = ", ".join(f"{label} {text}" for label, text in labels.items() if text)
+    return [line for line in (first, second, third, *_origin(record), folder) if line]
+
+
+def _origin(record: Mapping[str, Any]) -> list[str]:
+    "Which run it branched off from, and when it was gone on with."
+    fork = record.get("forked_from") or {}
+    at = "" if fork.get("step") is None else f" at step {fork['step']}"
+    rewound = (
+        "" if record.get("rewound_to") is None else f", rewound to step {record['rewound_to']}"
+    )
+    resumed = [
+        f"resumed {show_time(entry.get('at'))} after it {entry.get('after')}"
+        for entry in record.get("resumed") or []
+    ]
+    if resumed:
+        resumed[-1] += rewound
+    return [*([f"branched off from run {fork.get('run')}{at}"] if fork else []), *resumed]
+
+
+def _alert(alert: Mapping[str, Any]) -> str:
+    "One alert: when, how serious, what."
+    words = ": ".join(part for part in (alert.get("title"), alert.get("text")) if part)
+    return f"{show_time(alert.get('at'), '%H:%M:%S')} {alert.get('level')}  {words}"
+
+
+def _result(value: Any) -> str:
+    "A value of the summary; of a picture or table, its kind and file."
+    if isinstance(value, dict):
+        return " ".join(
+            str(part) for part in (value.get("_type"), value.get("path")) if part
+        ) or show_value(value)
+    return show_value(value)
 
 # %% ../../nbs/cli/04_tables.ipynb #473c1bdf
+KEPT = ("notebook.ipynb", "console.log", "code.patch", "code.zip", "environment.txt", "history.jsonl", "history.parquet", "system.jsonl", "files", "media")  # fmt: skip
+
+
+def _files(folder: Path) -> list[str]:
+    "Paths of what there is to look at."
+    lines = []
+    for path in (folder / name for name in KEPT):
+        if path.is_dir():
+            lines.append(f"{path}  ({sum(1 for file in path.rglob('*') if file.is_file())} files)")
+        elif path.exists():
+            lines.append(f"{path}")
+    return lines
+
+
 def _error(error: Mapping[str, Any] | None) -> list[str]:
     "What went wrong, if anything."
     if not error:
@@ -134,14 +248,14 @@ def _error(error: Mapping[str, Any] | None) -> list[str]:
     where = f"cell {error['cell']}: " if error.get("cell") else ""
     return [f"{where}{error.get('name')}: {error.get('message')}"]
 
-# %% ../../nbs/cli/04_tables.ipynb #c271baab
+
 def _input(entry: Mapping[str, Any]) -> str:
     "One input with the beginning of its digest and the parameter that named it."
     what = entry["path"] if entry["kind"] == "file" else f"{entry['name']}:{entry['version']}"
     param = f"  ({entry['param']})" if entry.get("param") else ""
     return f"{what}  {entry['digest'][:12]}{param}"
 
-# %% ../../nbs/cli/04_tables.ipynb #d1d33c3b
+
 def _check(check: Mapping[str, Any]) -> str:
     "One check with its verdict in front."
     sign = {"passed": "✓", "failed": "✗"}.get(check["verdict"], "–")
@@ -183,3 +297,38 @@ def print_run(
                 markup=False,
                 style="red" if line.startswith("✗") else None,
             )
+
+# %% ../../nbs/cli/04_tables.ipynb #21d7ff61
+def print_frame(
+    frame: pd.DataFrame,  # Any table
+) -> None:
+    "Print a frame to the terminal; in a pipe each row is one line."
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=10_000)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, kind in zip(frame.columns, frame.dtypes, strict=True):
+        table.add_column(
+            Text(visible(name)), justify="right" if kind.kind in "iuf" else "left", overflow="fold"
+        )
+    for row in frame.itertuples(index=False, name=None):
+        table.add_row(*(Text(_cell(value)) for value in row))
+    console.print(table)
+
+# %% ../../nbs/cli/04_tables.ipynb #63abecce
+def _cell(value: Any) -> str:
+    "One value as text; empty when it is missing."
+    import pandas as pd
+
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return ""
+    return visible(
+        show_value(
+            value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+        )
+    )

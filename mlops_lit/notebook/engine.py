@@ -11,8 +11,8 @@ in threads of one process, because nothing here touches the working directory or
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Progress', 'Failure', 'Stop', 'SavedNotebook', 'kernel_environment', 'kernel_specs', 'Client', 'heading', 'Setup',
-           'Engine']
+__all__ = ['Progress', 'Failure', 'Stop', 'SavedNotebook', 'without_secrets', 'kernel_environment', 'kernel_specs', 'Client',
+           'heading', 'Setup', 'Engine']
 
 # %% ../../nbs/notebook/06_engine.ipynb #69762eb0
 import contextlib
@@ -24,7 +24,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager
 
 from ..errors import InputError
 from ..store.files import write_atomic
+from ..track.secrets import known_secrets, redact_text
 
 # %% ../../nbs/notebook/06_engine.ipynb #af675898
 @dataclass(frozen=True)
@@ -91,9 +92,42 @@ class SavedNotebook(NotebookExecutionManager):  # type: ignore[misc]
         if not self.unsaved:
             return
         started = time.monotonic()
-        write_atomic(Path(self.output_path), (nbformat.writes(self.nb) + "\n").encode())
+        shown = without_secrets(self.nb, known_secrets())
+        write_atomic(Path(self.output_path), (nbformat.writes(shown) + "\n").encode())
         self.saved_at, self.unsaved = time.monotonic(), False
         self.save_s = self.saved_at - started
+
+# %% ../../nbs/notebook/06_engine.ipynb #97d3a9f7
+def without_secrets(
+    notebook: Any,  # An executed notebook
+    secrets: Iterable[str],  # Values that must not stand in it
+) -> Any:
+    "The notebook, or a copy in which secrets are replaced by `***` where it holds any."
+    secrets = list(secrets)
+    cells = [_cell_without_secrets(cell, secrets) for cell in notebook.cells]
+    if all(new is old for new, old in zip(cells, notebook.cells, strict=True)):
+        return notebook
+    return nbformat.from_dict({**notebook, "cells": cells})
+
+# %% ../../nbs/notebook/06_engine.ipynb #4d530d3d
+def _cell_without_secrets(cell: Any, secrets: list[str]) -> Any:
+    "The cell, or a copy without secrets."
+    changed = {key: _clean(cell[key], secrets) for key in ("source", "outputs") if key in cell}
+    return cell if all(changed[key] is cell[key] for key in changed) else {**cell, **changed}
+
+# %% ../../nbs/notebook/06_engine.ipynb #999295d1
+def _clean(value: Any, secrets: list[str]) -> Any:
+    "A text, list or dictionary without secrets; the same object when there were none."
+    if isinstance(value, str):
+        cleaned = redact_text(value, secrets)
+        return value if cleaned == value else cleaned
+    if isinstance(value, list):
+        items = [_clean(item, secrets) for item in value]
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    if isinstance(value, dict):
+        kept = {k: v if k.startswith("image/") else _clean(v, secrets) for k, v in value.items()}
+        return value if all(kept[key] is value[key] for key in value) else kept
+    return value
 
 # %% ../../nbs/notebook/06_engine.ipynb #52968b9e
 def kernel_environment(

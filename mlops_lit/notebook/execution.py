@@ -30,7 +30,8 @@ from .reports import find_notebook, package_folder
 from ..settings import Settings, load_settings
 from ..store.objects import digest_bytes
 from ..store.store import Store, open_store
-from ..track.run import RUN_VARIABLE, STORE_VARIABLE, close_run, open_run
+from ..track.record import close_run, open_run
+from ..track.start import RUN_VARIABLE, STORE_VARIABLE
 
 if TYPE_CHECKING:
     from mlops_lit.notebook.engine import Failure, Stop

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError, did_you_mean
 from .parameters import Parameter
 from ..store.artifacts import TABLE_SUFFIXES, table_columns
-from ..track.run import artifact_input, file_input, is_table_path
+from ..track.record import artifact_input, file_input, is_table_path
 
 if TYPE_CHECKING:
     from mlops_lit.store.store import Store

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, did_you_mean
-from ..track.capture import looks_secret
+from ..track.secrets import looks_secret
 
 # %% ../../nbs/notebook/01_parameters.ipynb #6eeaa5cd
 def read_notebook(

@@ -10,11 +10,12 @@ more of it than we do; else the built-in renderer does, with the same pages and 
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Progress', 'RENDERERS', 'STAGING', 'MARKER', 'LOADER', 'store_places', 'store_pages', 'quarto_config',
+__all__ = ['Progress', 'RENDERERS', 'STAGING', 'MEDIA', 'MARKER', 'LOADER', 'store_places', 'store_pages', 'quarto_config',
            'quarto_warnings', 'render_with_quarto', 'check_folder', 'choose_renderer', 'refuse_foreign', 'swap',
            'SiteResult', 'stage', 'prepare_quarto', 'build_site']
 
 # %% ../../nbs/site/12_build.ipynb #e353f21b
+import contextlib
 import json
 import os
 import re
@@ -32,6 +33,7 @@ from ..errors import InputError, did_you_mean
 from ..settings import Settings, load_settings
 from .cache import locked, write_text
 from .charts import ASSETS, charts_script
+from .experiment import RunFiles
 from .navigation import CONFIG_NAME, read_config
 from .pieces import Places
 from .render import PageFacts, broken_links, pandoc_path, render_site
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]  # Called with steps done, steps in total, and a label
 RENDERERS = ("auto", "quarto", "built-in")
 STAGING = "_proc"
+MEDIA = "runs/media"  # Below the site: files that pages of runs show
 MARKER = ".mlops-lit-site"  # Lies in every site we made; a folder without it is not replaced
 
 # %% ../../nbs/site/12_build.ipynb #2e1e7914
@@ -72,8 +75,8 @@ def store_pages(
     store: Store,  # Where the runs are
     project: str = "",  # The project whose reports need no prefix
     shown_store: str = ".mlops",  # The store as a reader of the project would write it
-) -> dict[str, str]:
-    "Path below the staging folder -> content, for all pages that the store gives."
+) -> dict[str, str | Path]:
+    "Path below the staging folder -> content, or the file to copy, for all that the store gives."
     records, edges = store.records(), store.lineage()
     executed = {
         r["id"] for r in records if (store.run_folder(r["id"]) / "notebook.ipynb").is_file()
@@ -81,10 +84,11 @@ def store_pages(
     reports = latest_reports([r for r in records if r["id"] in executed], project)
     places = store_places(records, edges, reports, shown_store)
     by_id = {record["id"]: record for record in records}
-    pages = {"runs/index.qmd": runs_page(records, edges, places)}
+    pages: dict[str, str | Path] = {"runs/index.qmd": runs_page(records, edges, places)}
     for record in records:
-        history = store.history(record["id"]) if record.get("summary") else None
-        pages[f"runs/{record['id']}.qmd"] = run_page(record, history, edges, places, by_id)
+        history, files = store.history(record["id"]), RunFiles(store.run_folder(record["id"]))
+        page = run_page(record, history, edges, places, by_id, files)
+        pages |= {f"runs/{record['id']}.qmd": page, **files.staged}
     notebooks = {
         slug: read_notebook(store.run_folder(r["id"]) / "notebook.ipynb")
         for slug, r in reports.items()
@@ -94,10 +98,10 @@ def store_pages(
     )
     titles = {}
     for i, (slug, shown) in enumerate(reports.items(), start=1):
-        page = report_page(shown, notebooks[slug], places, i, notes[slug])
-        meta, _ = front_matter(page)
+        report = report_page(shown, notebooks[slug], places, i, notes[slug])
+        meta, _ = front_matter(report)
         titles[slug] = (str(meta["title"]), str(meta.get("description") or ""))
-        pages[f"reports/{slug}.ipynb"] = json.dumps(page, ensure_ascii=False, indent=1)
+        pages[f"reports/{slug}.ipynb"] = json.dumps(report, ensure_ascii=False, indent=1)
     pages["reports/index.qmd"] = reports_page(reports, titles, places)
     return pages
 
@@ -120,7 +124,7 @@ def quarto_config(
     "The configuration that Quarto gets: the project's own, and what our pieces need."
     found = dict(config)
     project = {**(found.get("project") or {}), "type": "website"}
-    project["resources"] = [*_as_list(project.get("resources")), "assets/**"]
+    project["resources"] = [*_as_list(project.get("resources")), "assets/**", f"{MEDIA}/**"]
     formats = found.get("format") if isinstance(found.get("format"), Mapping) else {}
     page = dict((formats or {}).get("html") or {})
     page["css"] = [*_as_list(page.get("css")), "assets/pieces.css"]
@@ -163,7 +167,8 @@ def render_with_quarto(
         last = "".join(lines[-12:]).strip()
         raise RuntimeError(f"quarto render ended with code {quarto.returncode}:\n{last}")
     shutil.move(staged / inside, output)
-    pages = sorted(p.relative_to(output).as_posix() for p in output.rglob("*.html"))
+    paths = sorted(p.relative_to(output).as_posix() for p in output.rglob("*.html"))
+    pages = [path for path in paths if not path.startswith(f"{MEDIA}/")]  # Frames are no pages
     return pages, quarto_warnings("".join(lines))
 
 # %% ../../nbs/site/12_build.ipynb #ebeb2449
@@ -256,7 +261,14 @@ def stage(
     shown = os.path.relpath(settings.store, settings.root)
     shown = settings.store.name if shown.startswith("..") else shown
     generated = store_pages(store, settings.project, shown)
-    stage_site(settings.root, settings.notebooks, target, generated)
+    texts = {path: text for path, text in generated.items() if isinstance(text, str)}
+    stage_site(settings.root, settings.notebooks, target, texts)
+    for path, file in generated.items():
+        if isinstance(file, Path):
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            # A run that was removed since leaves links that lead nowhere, which the build reports.
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(file, target / path)
     config = read_config(settings.root) or {
         "website": {"title": settings.project, "sidebar": {"contents": "auto"}}
     }

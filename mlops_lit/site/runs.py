@@ -11,20 +11,29 @@ shown as text."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Record', 'MAX_POINTS', 'MAX_CHARTS', 'FILTER', 'FILTER_SCRIPT', 'params_table', 'value_html', 'inputs_table',
-           'outputs_table', 'metrics_html', 'metric_points', 'history_charts', 'lineage_html', 'reproduce_command',
-           'run_page', 'page_markdown', 'error_html', 'key_metrics', 'runs_page']
+__all__ = ['Record', 'FILTER', 'FILTER_SCRIPT', 'params_table', 'value_html', 'inputs_table', 'outputs_table', 'metrics_html',
+           'lineage_html', 'reproduce_command', 'run_page', 'page_markdown', 'error_html', 'key_metrics', 'runs_page']
 
 # %% ../../nbs/site/07_runs.ipynb #6050c59e
 import json
-import math
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..notebook.parameters import show_value as command_value
 from .api import raw_html
-from .charts import chart_html
+from mlops_lit.site.experiment import (
+    RunFiles,
+    alerts_table,
+    console_html,
+    course_facts,
+    history_charts,
+    is_medium,
+    media_html,
+    media_points,
+    system_charts,
+    tags_html,
+)
 from .lineage import Graph, LineageEdge, Node, around, lineage_graph, lineage_svg
 from mlops_lit.site.pieces import (
     Places,
@@ -40,6 +49,8 @@ from mlops_lit.site.pieces import (
     tally,
     when,
 )
+from ..store.history import definition_of
+from ..track.system import read_system
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,68 +156,6 @@ def _metric_group(head: str, rows: list[list[str]]) -> str:
     summary = f"<summary><code>{esc(head)}/</code> · {count}</summary>"
     return f"<details{is_open}>{summary}{shown}</details>"
 
-# %% ../../nbs/site/07_runs.ipynb #1a3d3c04
-MAX_POINTS = 400  # Of one small chart; more cannot be seen
-MAX_CHARTS = 12
-
-# %% ../../nbs/site/07_runs.ipynb #fbf3d214
-def metric_points(
-    history: pd.DataFrame,  # As returned by `store.history`
-    metric: str,  # Name of a column
-) -> list[dict[str, float]]:
-    "The finite values of one metric with their steps."
-    points = []
-    for step, value in zip(history["step"], history[metric], strict=True):
-        if isinstance(value, (int, float)) and math.isfinite(value):
-            points.append({"step": float(step), "value": float(value)})
-    return sorted(points, key=lambda point: point["step"])
-
-# %% ../../nbs/site/07_runs.ipynb #c5971ce0
-def history_charts(
-    history: pd.DataFrame,  # As returned by `store.history`
-) -> str:
-    "Small charts of the metrics with more than one step; empty when there are none."
-    metrics = [name for name in history.columns if name not in ("step", "time")]
-    found = {name: points for name in metrics if len(points := metric_points(history, name)) > 1}
-    if not found:
-        return ""
-    cards = "".join(_card(name, points) for name, points in list(found.items())[:MAX_CHARTS])
-    notes = []
-    if len(found) > MAX_CHARTS:
-        notes.append(f"The first {MAX_CHARTS} of {len(found)} metrics with a history.")
-    if max(map(len, found.values())) > MAX_POINTS:
-        notes.append(f"Long histories are thinned to {MAX_POINTS} points.")
-    note = f'<p class="muted">{" ".join(notes)}</p>' if notes else ""
-    return f'<div class="metric-cards">{cards}</div>{note}'
-
-# %% ../../nbs/site/07_runs.ipynb #b6b9d7a0
-def _card(name: str, points: list[dict[str, float]]) -> str:
-    "One small chart."
-    every = math.ceil(len(points) / MAX_POINTS)
-    shown = points if every == 1 else [*points[::every], points[-1]]
-    spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "data": {"values": shown},
-        "height": 130,
-        "mark": {"type": "line", "point": len(shown) <= 30, "tooltip": True},
-        "encoding": {
-            "x": {
-                "field": "step",
-                "type": "quantitative",
-                "axis": {"tickMinStep": 1, "tickCount": 5, "grid": False},
-            },
-            "y": {
-                "field": "value",
-                "type": "quantitative",
-                "title": None,
-                "scale": {"zero": False},
-                "axis": {"tickCount": 4},
-            },
-        },
-    }
-    label = f"{name} over {len(points)} steps"
-    return f"<figure><figcaption>{esc(name)}</figcaption>{chart_html(spec, label)}</figure>"
-
 # %% ../../nbs/site/07_runs.ipynb #96b31d95
 def lineage_html(
     edges: Iterable[LineageEdge],  # Of the store
@@ -300,22 +249,28 @@ def run_page(
     edges: Iterable[LineageEdge],  # The lineage of the store
     places: Places | None = None,  # Where links lead
     records: Mapping[str, Record] | None = None,  # Run id -> run; for names in the lineage
+    files: RunFiles | None = None,  # The run's folder; None: no media, machine and console
 ) -> str:
     "The page of a run, as Markdown with blocks of HTML."
     places = places or Places({record["id"]: str(record["name"])})
     edges, records = list(edges), {**(records or {}), record["id"]: record}
     made_again = reproduce_command(record, places.store)
+    summary, definitions = record.get("summary") or {}, record.get("metrics") or []
     sections = {
         "": _summary(record, places) + error_html(record),
+        "Alerts": alerts_table(record.get("alerts") or []),
         "Checks": checks_table(record["checks"])
         if record.get("checks")
         else _none("This run made no checks."),
-        "Metrics": metrics_html(record.get("summary") or {}),
-        "History": history_charts(history) if history is not None and len(history) else "",
+        "Metrics": metrics_html({k: v for k, v in summary.items() if not is_medium(v)}),
+        "History": history_charts(history, definitions) if history is not None else "",
+        "Media": media_html(media_points(history, summary), files, definitions) if files else "",
         "Parameters": params_table(record),
         "Inputs": inputs_table(record, places) or _none("This run read no recorded data."),
         "Outputs": outputs_table(record, edges, places),
         "Lineage": lineage_html(edges, records, places, [record["id"]], record["id"]),
+        "System": system_charts(read_system(files.folder)) if files else "",
+        "Console": console_html(files.folder / "console.log") if files else "",
         "Code and environment": _origin(record),
         "Run it again": f'<div class="has-copy"><pre><code>{esc(made_again)}</code></pre></div>'
         if made_again
@@ -354,7 +309,6 @@ def _summary(record: Record, places: Places) -> str:
     notebook = record.get("notebook") or {}
     report = places.reports.get(record["id"])
     shown = esc(notebook.get("name", ""))
-    tags = ", ".join(esc(tag) for tag in record.get("tags") or [])
     code = facts(
         {
             "Status": pill(record.get("status")),
@@ -365,11 +319,12 @@ def _summary(record: Record, places: Places) -> str:
             "Project": esc(record.get("project") or ""),
             "Group": esc(record.get("group") or ""),
             "Job": esc(record.get("job_type") or ""),
-            "Tags": tags,
+            "Tags": tags_html(record.get("tags")),
+            **course_facts(record, places),
             "Run": f'<span class="mono">{esc(record["id"])}</span>',
         }
     )
-    notes = f"<p>{esc(record['notes'])}</p>" if record.get("notes") else ""
+    notes = f'<p class="run-notes">{esc(record["notes"])}</p>' if record.get("notes") else ""
     link = f'<p><a href="../{esc(report)}">Read the report of this run</a></p>' if report else ""
     return code + notes + link
 
@@ -402,6 +357,8 @@ def _origin(record: Record) -> str:
             else "none",
             "Branch": esc(code.get("branch") or ""),
             "Uncommitted changes": changed if commit else "",
+            "Code": "kept as code.zip" if code.get("archive") else "",
+            "Command": _command(record) if record.get("notebook") else "",
             "Python": esc(environment.get("python") or ""),
             "Platform": esc(environment.get("platform") or ""),
             "Packages": esc(environment.get("packages") or ""),
@@ -412,24 +369,33 @@ def _origin(record: Record) -> str:
 # %% ../../nbs/site/07_runs.ipynb #90f7d69c
 def _script(record: Record) -> str:
     "What to say when a run was no notebook."
+    shown = _command(record)
+    if not shown:
+        return _none("This run was not started from a notebook, so there is no command for it.")
+    return f'<p>This run was made by a script:</p><div class="has-copy"><pre>{shown}</pre></div>'
+
+# %% ../../nbs/site/07_runs.ipynb #7ef1af79
+def _command(record: Record) -> str:
+    "The command that the run was part of, without folders of the machine; empty when it is unknown."
     command = record.get("command") or []
     shown = (
         shlex.join([file_name(c) for c in command]) if isinstance(command, list) else str(command)
     )
-    if not shown:
-        return _none("This run was not started from a notebook, so there is no command for it.")
-    return f'<p>This run was made by a script:</p><div class="has-copy"><pre><code>{esc(shown)}</code></pre></div>'
+    return f"<code>{esc(shown)}</code>" if shown else ""
 
 # %% ../../nbs/site/07_runs.ipynb #f7027ab1
 def key_metrics(
     record: Record,  # A run
     n: int = 3,  # How many at most
 ) -> str:
-    "The first plain metrics of a run."
+    "The first plain metrics of a run that are not hidden."
+    definitions = record.get("metrics") or []
     plain = [
         (k, v)
         for k, v in (record.get("summary") or {}).items()
-        if "/" not in k and not isinstance(v, (dict, list))
+        if "/" not in k
+        and not isinstance(v, (dict, list))
+        and not definition_of(k, definitions).get("hidden")
     ]
     return " ".join(
         f'<span class="pair"><span class="muted">{esc(k)}</span>{number(v)}</span>'
@@ -470,7 +436,9 @@ def runs_page(
         empty = "<p>There are no runs yet. <code>mlops-lit run NOTEBOOK</code> makes the first.</p>"
         return page_markdown("Runs", {"": empty}, {"page-layout": "full"})
     head = ["Run", "Status", "Checks", "Key metrics", "Inputs", "Started", "Took"]
-    rows = table(head, [_row(record, places) for record in records], "runs")
+    grouped = any(record.get("group") for record in records)
+    cells = [_row(record, places, grouped) for record in records]
+    rows = table([*head, "Group"] if grouped else head, cells, "runs")
     newest: dict[tuple[Any, Any], str] = {}
     for record in records:
         newest.setdefault((record.get("project"), record.get("name")), record["id"])
@@ -481,15 +449,16 @@ def runs_page(
     return page_markdown("Runs", sections, {"page-layout": "full", "toc": False})
 
 # %% ../../nbs/site/07_runs.ipynb #e15e4b7d
-def _row(record: Record, places: Places) -> list[str]:
-    "One row of the table of runs."
+def _row(record: Record, places: Places, grouped: bool = False) -> list[str]:
+    "One row of the table of runs; with the group in the end when there are any."
     inputs = ", ".join(dict.fromkeys(places.input(entry) for entry in record.get("inputs") or []))
     return [
-        places.run(record["id"], str(record.get("name"))),
+        places.run(record["id"], str(record.get("name"))) + tags_html(record.get("tags")),
         pill(record.get("status")),
         tally(record.get("checks") or [], short=True),
         key_metrics(record),
         inputs or '<span class="muted">none</span>',
         when(record.get("started_at")),
         duration(record.get("duration_s")),
+        *([esc(record.get("group") or "")] if grouped else []),
     ]

@@ -125,8 +125,11 @@ function start() {
   const changes = new MutationObserver(again);
   changes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   changes.observe(document.body, { attributes: true, attributeFilter: ["class"] });
-  // Idle time draws the rest, so that jumping to an anchor or printing finds charts, not gaps.
-  const rest = () => { for (const place of places) { seen.add(place); draw(place); } };
+  // Idle time draws the rest, so that jumping to an anchor or printing finds charts, not gaps. What is folded away has
+  // no width yet: it is drawn when it is opened and so comes into view.
+  const rest = () => {
+    for (const place of places) if (place.clientWidth) { watch.unobserve(place); seen.add(place); draw(place); }
+  };
   (window.requestIdleCallback || ((task) => setTimeout(task, 400)))(rest, { timeout: 3000 });
   addEventListener("beforeprint", rest);
 }
