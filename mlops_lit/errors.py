@@ -11,11 +11,12 @@ traceback and ends with exit code 2, so that a script can tell "you asked for so
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['InputError', 'did_you_mean']
+__all__ = ['InputError', 'did_you_mean', 'NotSupported']
 
 # %% ../nbs/01_errors.ipynb #ec3b967c
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 # %% ../nbs/01_errors.ipynb #83a478e0
 class InputError(ValueError):
@@ -30,3 +31,21 @@ def did_you_mean(
     by_lower = {option.lower(): option for option in options}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
+
+# %% ../nbs/01_errors.ipynb #b32ba123
+class NotSupported:
+    "A name that another library's class has and this one does not: looking it up says why."
+
+    def __init__(
+        self,
+        reason: str,  # Why, and what to do instead
+    ):
+        self.name, self.reason = "", reason
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"{owner.__name__}.{name}"
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        raise AttributeError(f"{self.name} is not supported by mlops_lit: {self.reason}.")

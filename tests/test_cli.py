@@ -274,3 +274,259 @@ def test_a_copied_report_wins_over_the_shipped_one(project: Path):
     assert call(project, "reports", "copy", "eda").returncode == 0
     found = {r["name"]: r["source"] for r in json.loads(call(project, "reports", "--json").stdout)}
     assert found["eda"] == "project"
+
+
+RUNS = """
+import mlops_lit as lit
+for name, lr in [("fast", 0.3), ("medium", 0.1), ("slow", 0.03)]:
+    with lit.init(name=name, config={"lr": lr}, tags=["sweep"]) as run:
+        run.define_metric("loss", goal="minimize")
+        for step in range(20):
+            run.log({"loss": lr + 1 / (step + 1)})
+with lit.init(name="maker") as run:
+    run.log({"loss": 9.0})
+    artifact = lit.Artifact("[red]".strip("[]"))
+    artifact.files["a"] = b"a"
+    run.log_artifact(artifact)
+"""
+WRITER = """
+import os, sys, time
+import mlops_lit as lit
+run = lit.init(name="live", settings={"x_stats_sampling_interval": 0.2})
+print("\\x1b[31mbegun\\x1b[0m", flush=True)
+for step in range(10_000):
+    run.log({"loss": 1 / (step + 1)})
+    time.sleep(0.01)
+    if os.path.exists("stop"):
+        break
+if os.path.exists("crash"):
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    "A project with four finished runs; tests that use it must not change it."
+    folder = tmp_path_factory.mktemp("logged") / "a project"
+    folder.mkdir()
+    (folder / "settings.ini").write_text("[mlops_lit]\nproject = loans\n")
+    subprocess.run([sys.executable, "-c", RUNS], cwd=folder, env=environment(), check=True)
+    return folder
+
+
+@pytest.fixture
+def experiments(logged: Path, tmp_path: Path) -> Path:
+    "A copy of that project, to be changed."
+    return shutil.copytree(logged, tmp_path / "a project")
+
+
+def start_writer(project: Path) -> subprocess.Popen[bytes]:
+    "A process that logs until the file `stop` is there; it has begun."
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER],
+        cwd=project,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 30
+    while not any("begun" in path.read_text() for path in project.rglob("console.log")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process
+
+
+def typed(folder: Path, arguments: list[str], *answers: tuple[str, str]) -> tuple[int, str]:
+    "Exit code and output of the command in a terminal; each answer is typed when its text was shown."
+    import pty
+    import select
+
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(folder)
+        os.execve(BIN, [str(BIN), *arguments], environment(TERM="xterm", COLUMNS="120"))
+    said, waiting, deadline = b"", list(answers), time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                data = os.read(terminal, 65_536)
+            except OSError:  # Linux: the other end is closed
+                break
+            if not data:
+                break
+            said += data
+        if waiting and waiting[0][0].encode() in said:
+            os.write(terminal, waiting.pop(0)[1].encode())
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), said.decode(errors="replace")
+
+
+EXPERIMENTS_BAD_INPUT = {
+    "one run to compare": (["compare", "fast"], "Give two or more"),
+    "the same run twice": (["compare", "fast", "fast"], "more than once"),
+    "a baseline that does not exist": (
+        ["compare", "fast", "slow", "--baseline", "x"],
+        "no run 'x'",
+    ),
+    "a tag that is not there": (["tag", "fast", "--remove", "sweeep"], "Did you mean 'sweep'?"),
+    "a tag of two lines": (["tag", "fast", "--add", "a\nb"], "tag="),
+    "rm without a terminal": (["rm", "fast"], "Pass --yes"),
+    "rm of a run that does not exist": (["rm", "fast", "fats", "--yes"], "Did you mean 'fast'?"),
+    "watching a run that does not exist": (["watch", "fats"], "Did you mean 'fast'?"),
+    "a column that is not there": (["query", "SELECT los FROM runs"], "los"),
+    "a query that changes something": (["query", "DELETE FROM runs"], "one SELECT"),
+    "a query that reads a file": (["query", "SELECT * FROM read_csv('settings.ini')"], "disabled"),
+    "two forms at once": (["query", "SELECT 1", "--json", "--csv"], "Choose one"),
+    "a condition that cannot be": (["runs", "--where", "los < 1"], "Did you mean 'loss'?"),
+    "an order that cannot be": (["runs", "--order-by", "loss; DROP"], "cannot be asked"),
+    "a status that does not exist": (["runs", "--status", "done"], "--status done"),
+    "a misspelled project": (["runs", "--project", "loan"], "Did you mean 'loans'?"),
+}
+
+
+@pytest.mark.parametrize("case", EXPERIMENTS_BAD_INPUT)
+def test_bad_input_for_experiments_changes_nothing(logged: Path, case: str):
+    arguments, expected = EXPERIMENTS_BAD_INPUT[case]
+    before = listing(logged)
+    done = call(logged, *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert listing(logged) == before
+
+
+def test_every_experiment_command_has_help_and_json(logged: Path):
+    for command in ("compare", "tag", "rm", "query", "watch"):
+        done = call(logged, command, "--help")
+        assert done.returncode == 0
+        assert len(done.stdout.splitlines()) > 3
+    for arguments in (["compare", "fast", "slow"], ["tag", "fast"], ["query", "SELECT 1 AS x"]):
+        json.loads(call(logged, *arguments, "--json").stdout)
+
+
+def test_runs_are_chosen_and_what_was_asked_about_is_shown(logged: Path):
+    where = ["--where", 'loss < 1 AND "config.lr" < 0.3', "--order-by", "loss DESC"]
+    names = [r["name"] for r in json.loads(call(logged, "runs", *where, "--json").stdout)]
+    assert names == ["medium", "slow"]
+    shown = call(logged, "runs", *where).stdout
+    assert "config.lr" in shown
+    assert "0.08" in shown
+    assert "sweep" in shown
+    assert len(json.loads(call(logged, "runs", "--tag", "sweep", "--json").stdout)) == 3
+    assert "None of the 4 runs" in call(logged, "runs", "--status", "failed").stdout
+    limited = call(logged, "runs", "--order-by", "name", "-n", "1", "--json").stdout
+    assert [record["name"] for record in json.loads(limited)] == ["fast"]
+
+
+def test_compare_says_what_differs_and_whether_it_is_better(logged: Path):
+    text = call(logged, "compare", "fast", "slow", "--baseline", "medium").stdout
+    assert "config.lr" in text
+    assert "0.08 -0.07 (-46.7%) better" in text
+    assert "worse" in text
+    assert "python" not in text
+    assert "python" in call(logged, "compare", "fast", "slow", "--all").stdout
+
+
+def test_tags_are_printed_one_a_line(experiments: Path):
+    assert (
+        call(experiments, "tag", "slow", "-a", "two words", "-r", "sweep").stdout == "two words\n"
+    )
+    assert json.loads(call(experiments, "tag", "slow", "--json").stdout)["tags"] == ["two words"]
+    assert "two words" in call(experiments, "show", "slow").stdout
+
+
+def test_rm_removes_what_it_may_and_names_the_reason_for_the_rest(experiments: Path):
+    done = call(experiments, "rm", "maker", "fast", "fast", "--yes")
+    assert done.returncode == 2
+    assert "it made red:v1" in done.stderr
+    assert done.stdout.count("Removed") == 1
+    names = [r["name"] for r in json.loads(call(experiments, "runs", "--json").stdout)]
+    assert sorted(names) == ["maker", "medium", "slow"]
+
+
+def test_rm_asks_at_a_terminal(experiments: Path):
+    code, said = typed(experiments, ["rm", "slow"], ("[y/N]", "n\n"))
+    assert code == 0
+    assert "Nothing was removed" in said
+    code, said = typed(experiments, ["rm", "slow"], ("[y/N]", "\x03"))
+    assert code == 130
+    code, said = typed(experiments, ["rm", "slow"], ("[y/N]", "y\n"))
+    assert code == 0
+    assert "Removed" in said
+    assert call(experiments, "show", "slow").returncode == 2
+
+
+def test_query_prints_a_table_json_and_csv(logged: Path):
+    sql = "SELECT name, loss FROM runs WHERE loss < 1 ORDER BY loss"
+    assert "3 rows" in call(logged, "query", sql).stdout
+    rows = json.loads(call(logged, "query", sql, "--json").stdout)
+    assert [row["name"] for row in rows] == ["slow", "medium", "fast"]
+    assert call(logged, "query", sql, "--csv").stdout.splitlines()[0] == "name,loss"
+
+
+def test_show_says_what_else_there_is(experiments: Path):
+    code = "import mlops_lit as lit\nwith lit.init(name='said', config={'a': '[red]\\x1b[2J'}, notes='n\\nm', group='g') as r:\n    r.alert('Hot'); print('x')\n"
+    subprocess.run([sys.executable, "-c", code], cwd=experiments, env=environment(), check=True)
+    branch = "import mlops_lit as lit\nlit.init(name='branch', fork_from='slow?_step=3').finish()"
+    subprocess.run([sys.executable, "-c", branch], cwd=experiments, env=environment(), check=True)
+    shown = call(experiments, "show", "said").stdout
+    for part in ("group g", "a = '[red]", "  n\n  m\n", "INFO  Hot", "console.log", "system.jsonl"):
+        assert part in shown, part
+    assert "\x1b" not in shown
+    assert "at step 3" in call(experiments, "show", "branch").stdout
+
+
+def test_watch_ends_with_the_run(experiments: Path):
+    writer = start_writer(experiments)
+    (first,) = call(experiments, "watch", "--once", "--json").stdout.splitlines()
+    assert json.loads(first)["status"] == "running"
+    watching = subprocess.Popen(
+        [BIN, "watch", "-i", "0.2", "--json"],
+        cwd=experiments,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert json.loads(watching.stdout.readline())["name"] == "live"
+    (experiments / "stop").touch()
+    said, _ = watching.communicate(timeout=30)
+    writer.wait(timeout=30)
+    last = json.loads(said.splitlines()[-1])
+    assert watching.returncode == 0
+    assert last["status"] == "finished"
+    record = json.loads(call(experiments, "show", "live", "--json").stdout)
+    assert last["metrics"] == record["summary"]
+    assert last["console"] == ["begun"]
+
+
+def test_watch_notices_a_crash(experiments: Path):
+    writer = start_writer(experiments)
+    (experiments / "crash").touch()
+    (experiments / "stop").touch()
+    writer.wait(timeout=30)
+    done = call(experiments, "watch", "live")
+    assert done.returncode == 0
+    assert "crashed" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_ctrl_c_ends_the_watching_and_not_the_run(experiments: Path):
+    writer = start_writer(experiments)
+    code, said = typed(experiments, ["watch", "-i", "0.2"], ("loss", "\x03"))
+    assert code == 0
+    assert "Traceback" not in said
+    assert writer.poll() is None
+    (experiments / "stop").touch()
+    assert writer.wait(timeout=30) == 0
+
+
+def test_watch_in_a_terminal_ends_by_itself(experiments: Path):
+    code, said = typed(experiments, ["watch", "slow"])
+    assert code == 0
+    assert "finished" in said
+    assert "loss" in said
+
+
+def test_nothing_to_watch_is_one_sentence(tmp_path: Path):
+    done = call(tmp_path, "watch")
+    assert done.returncode == 2
+    assert "There are no runs" in done.stderr

@@ -294,15 +294,15 @@ class Progress:
         self._strides: dict[str, int] = {}
         self._seen: dict[str, int] = {}
         self._at: dict[str, int] = {}  # Metric -> its highest step
-        self._tail = Tail(folder / HISTORY_FILE)
-        if (folder / COMPACT_FILE).exists():  # The beginning is in Parquet
-            for _ in self._tail.new():
-                pass
-            for line in history_lines(folder):
-                self._take(line)
+        self._folder, self._tail = folder, Tail(folder / HISTORY_FILE)
 
     def look(self) -> None:
         "Take what was logged since the last time."
+        if self.step < 0 and (self._folder / COMPACT_FILE).exists():  # The beginning is in Parquet
+            for _ in self._tail.new():
+                pass
+            for line in history_lines(self._folder):
+                self._take(line)
         for line in self._tail.new():
             self._take(line)
 
@@ -465,7 +465,7 @@ def watch(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help="A run's id, the beginning of one, or a name. [default: those that are running, else the newest]",
         ),
     ] = None,  # Which run; None: those that are running, else the newest

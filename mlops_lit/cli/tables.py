@@ -146,9 +146,9 @@ def print_runs(
     "Print the table of runs to the terminal."
     from rich.console import Console
 
-    console = Console()
+    console, columns = Console(), list(columns)
     if not console.is_terminal:
-        console = Console(width=140)
+        console = Console(width=140 + 20 * len(columns))
     console.print(runs_table(records, columns))
 
 # %% ../../nbs/cli/04_tables.ipynb #9be91c9c

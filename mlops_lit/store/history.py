@@ -58,6 +58,7 @@ class HistoryWriter:
 
     def _open(self) -> None:
         self._file = io.FileIO(open_to_append(self.path), "ab")
+        self._put = self._file.write
 
     def write(
         self,
@@ -65,11 +66,16 @@ class HistoryWriter:
     ) -> None:
         "Append one line with one write."
         try:
-            done = self._file.write(line)
+            done = self._put(line)
         except (OSError, ValueError):  # ValueError: it was closed after an earlier failure
             done = 0
+        if done != len(line) or self._shared:
+            self._look_after(line, done or 0)
+
+    def _look_after(self, line: bytes, done: int) -> None:
+        "Do what is left to do for a line that may not be whole, or not where readers look."
         if done != len(line):
-            self._finish(line, done or 0)
+            self._finish(line, done)
         if self._shared and os.fstat(self._file.fileno()).st_nlink == 0:
             self._move(line)
 

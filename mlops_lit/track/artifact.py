@@ -9,7 +9,7 @@ know Weights & Biases find the names they expect."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['NOT_SUPPORTED', 'Artifact', 'type_name', 'frame_bytes', 'UsedArtifact', 'used_artifact']
+__all__ = ['Artifact', 'type_name', 'frame_bytes', 'UsedArtifact', 'used_artifact']
 
 # %% ../../nbs/track/03_artifact.ipynb #53b40fb8
 import contextlib
@@ -20,7 +20,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, NotSupported
 from ..store.artifacts import ArtifactVersion
 from ..store.files import check_name, check_relative_path, from_json, to_json
 
@@ -126,12 +126,12 @@ class Artifact:
         "The artifact itself: nothing is sent anywhere, so there is nothing to wait for."
         return self
 
-    def __getattr__(self, name: str) -> Any:
-        if name in NOT_SUPPORTED:
-            raise AttributeError(
-                f"artifact.{name} is not supported by mlops_lit: {NOT_SUPPORTED[name]}."
-            )
-        raise AttributeError(f"An artifact has no {name!r}.")
+    add_reference = NotSupported(
+        "bytes are kept in the store so that they cannot change. Add the file"
+    )
+    remove = NotSupported("collect the files that shall be in it")
+    link = NotSupported("there is no registry yet. Give the version an alias")
+    ttl = NotSupported("nothing is removed by its age")
 
     def add_frame(
         self,
@@ -140,14 +140,6 @@ class Artifact:
     ) -> Artifact:
         "The artifact with the frame as a Parquet or CSV file."
         return self.add_bytes(frame_bytes(frame, Path(name).suffix), name)
-
-# %% ../../nbs/track/03_artifact.ipynb #738a2b91
-NOT_SUPPORTED = {
-    "add_reference": "bytes are kept in the store so that they cannot change. Add the file",
-    "remove": "collect the files that shall be in it",
-    "link": "there is no registry yet. Give the version an alias",
-    "ttl": "nothing is removed by its age",
-}
 
 # %% ../../nbs/track/03_artifact.ipynb #92052bd9
 def type_name(

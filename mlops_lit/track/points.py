@@ -12,14 +12,14 @@ from __future__ import annotations
 __all__ = ['MAX_NAME', 'check_metric_name', 'flatten', 'point_line']
 
 # %% ../../nbs/track/11_points.ipynb #e425dba3
-import math
 import numbers
-import time
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
+from time import time
 from typing import Any
 
-import orjson
+from orjson import OPT_APPEND_NEWLINE, dumps
 
 from ..errors import InputError
 from ..store.files import to_json
@@ -103,12 +103,12 @@ def point_line(
     "One line of history.jsonl, its newline included."
     data = {} if data is None else data
     try:
-        if data.keys() <= known and math.isfinite(sum(data.values())):
-            point = {"_step": step, "_time": time.time(), **data}
-            return orjson.dumps(point, None, orjson.OPT_APPEND_NEWLINE)
+        if data.keys() <= known and isfinite(sum(data.values())):
+            point = {"_step": step, "_time": time(), **data}
+            return dumps(point, None, OPT_APPEND_NEWLINE)
     except (AttributeError, TypeError, OverflowError):
         pass  # Not a dictionary, or an integer too large for JSON: told below, or kept as a float
     flat = flatten(data, folder)
-    line = to_json({"_step": step, "_time": time.time(), **flat}) + b"\n"
+    line = to_json({"_step": step, "_time": time(), **flat}) + b"\n"
     known.update(name for name in flat if name in data)
     return line

@@ -9,9 +9,8 @@ people who know Weights & Biases find the names they expect."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['NOT_SUPPORTED', 'Run', 'axis_of', 'Checks', 'artifact_of_path', 'keep_files', 'change_tags', 'current_run',
-           'make_current', 'open_or_none', 'log', 'define_metric', 'read', 'use_artifact', 'log_artifact', 'save',
-           'alert', 'finish']
+__all__ = ['Run', 'axis_of', 'Checks', 'artifact_of_path', 'keep_files', 'change_tags', 'current_run', 'make_current',
+           'open_or_none', 'log', 'define_metric', 'read', 'use_artifact', 'log_artifact', 'save', 'alert', 'finish']
 
 # %% ../../nbs/track/13_run.ipynb #27e81ee6
 import itertools
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..check import Check, check_value
-from ..errors import InputError
+from ..errors import InputError, NotSupported
 from ..store.artifacts import ArtifactVersion, read_table
 from ..store.files import write_atomic
 from ..store.history import HistoryWriter, check_summary_kinds, history_lines
@@ -45,7 +44,12 @@ from mlops_lit.track.record import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# %% ../../nbs/track/13_run.ipynb #d59363bd
+# %% ../../nbs/track/13_run.ipynb #6200de8c
+NO_REGISTRY = "there is no registry yet. Give the version an alias: log_artifact(artifact, aliases=['production'])"
+ONE_RUN_ONE_VERSION = "one run makes a version. Collect its files and use log_artifact"
+PAGE = "the page of a run is made by `mlops-lit site`"
+
+# %% ../../nbs/track/13_run.ipynb #153aca12
 class Run:
     "One execution: what went in, what came out, where it is kept."
 
@@ -357,12 +361,19 @@ class Run:
         for act in self.after_finish:
             act()
 
-    def __getattr__(self, name: str) -> Any:
-        if name in NOT_SUPPORTED:
-            raise AttributeError(
-                f"run.{name} is not supported by mlops_lit: {NOT_SUPPORTED[name]}."
-            )
-        raise AttributeError(f"A run has no {name!r}.")
+    link_artifact = NotSupported(NO_REGISTRY)
+    link_model = NotSupported(NO_REGISTRY)
+    use_model = NotSupported("read it with use_artifact(name).download()")
+    upsert_artifact = NotSupported(ONE_RUN_ONE_VERSION)
+    finish_artifact = NotSupported(ONE_RUN_ONE_VERSION)
+    restore = NotSupported(
+        "the files of a run are in run.dir, those of another in lit.Api().run(id).file(name)"
+    )
+    mark_preempting = NotSupported(
+        "the next reader closes a run that was preempted. Go on with init(resume='auto')"
+    )
+    to_html = NotSupported(PAGE)
+    display = NotSupported(PAGE)
 
     def _add_input(self, entry: dict[str, Any]) -> None:
         inputs = read_record(self.folder)["inputs"]
@@ -382,19 +393,6 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self.id}, {self.project}/{self.name})"
-
-# %% ../../nbs/track/13_run.ipynb #6200de8c
-NOT_SUPPORTED = {
-    "link_artifact": "there is no registry yet. Give the version an alias: log_artifact(artifact, aliases=['production'])",
-    "link_model": "there is no registry yet. Give the version an alias: log_model(path, aliases=['production'])",
-    "use_model": "read it with use_artifact(name).download()",
-    "upsert_artifact": "one run makes a version. Collect its files and use log_artifact",
-    "finish_artifact": "one run makes a version. Collect its files and use log_artifact",
-    "restore": "the files of a run are in run.dir, those of another in lit.Api().run(id).file(name)",
-    "mark_preempting": "a run that is preempted is closed as crashed by the next reader. Go on with init(resume='auto')",
-    "to_html": "the page of a run is made by `mlops-lit site`",
-    "display": "the page of a run is made by `mlops-lit site`",
-}
 
 # %% ../../nbs/track/13_run.ipynb #64c78eba
 def _last_step(folder: Path) -> int:
