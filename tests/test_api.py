@@ -404,7 +404,7 @@ def test_artifacts_and_projects(store: Store):
     with new_run(store, "user") as user:
         user.use_artifact("loans:v1")
         model = Artifact("model", type="model")
-        model.files["m"] = b"m"
+        model.add_bytes(b"m", "m")
         user.log_artifact(model)
     api = Api(store)
     assert [v.ref for v in api.artifacts(name="me/loans")] == ["loans:v2", "loans:v1"]

@@ -286,7 +286,7 @@ for name, lr in [("fast", 0.3), ("medium", 0.1), ("slow", 0.03)]:
 with lit.init(name="maker") as run:
     run.log({"loss": 9.0})
     artifact = lit.Artifact("[red]".strip("[]"))
-    artifact.files["a"] = b"a"
+    artifact.add_bytes(b"a", "a")
     run.log_artifact(artifact)
 """
 WRITER = """

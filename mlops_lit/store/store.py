@@ -404,9 +404,22 @@ def run_value(
         return record.get(column)
     if column in record.get("summary", {}) and not isinstance(record["summary"][column], dict):
         return record["summary"][column]
-    part, _, _ = column.partition(".")
-    is_nested = part in ("config", "params", "summary") or column.startswith("checks_")
-    return run_row(record).get(column) if is_nested else None
+    part, _, path = column.partition(".")
+    if part in ("config", "params"):
+        return _at(record.get(part, {}), path)
+    derived = part == "summary" or column.startswith("checks_")
+    return run_row(record).get(column) if derived else None
+
+# %% ../../nbs/store/09_store.ipynb #d01dbd3f
+def _at(values: Mapping[str, Any], path: str) -> Any:
+    "The value under names joined by dots, None when there is none; a name may hold dots itself."
+    if path in values:
+        value = values[path]
+        return None if isinstance(value, Mapping) and value else value
+    for name, value in values.items():
+        if isinstance(value, Mapping) and path.startswith(f"{name}."):
+            return _at(value, path[len(name) + 1 :])
+    return None
 
 # %% ../../nbs/store/09_store.ipynb #f2573e39
 def count_verdicts(

@@ -14,6 +14,7 @@ __all__ = ['FIELDS', 'PARTS', 'SPELLINGS', 'OPERATORS', 'COMBINED', 'NOT_IN_RUN'
            'run_metadata', 'write_changes', 'Runs', 'runs_html', 'PublicProject', 'Api']
 
 # %% ../../nbs/track/14_api.ipynb #79e53253
+import contextlib
 import copy
 import math
 import os
@@ -60,10 +61,8 @@ PARTS = {  # What stands before the first dot -> part of run.json
     "summary": "summary",
     "params": "params",
 }
-SPELLINGS = {"displayName": "display_name", "jobType": "job_type", "createdAt": "created_at"}
-
-# %% ../../nbs/track/14_api.ipynb #0fdb814a
 _MISSING: Any = object()  # A config may hold None, so None cannot say "not there"
+SPELLINGS = {"displayName": "display_name", "jobType": "job_type", "createdAt": "created_at"}
 
 # %% ../../nbs/track/14_api.ipynb #2a096da6
 def run_field(
@@ -456,8 +455,11 @@ def run_files(
             outside = not path.resolve().is_relative_to(folder.resolve())
             if path.is_file() and not outside and not re.fullmatch(r"\..*\.tmp", name):
                 found[path.relative_to(folder).as_posix()] = path
-    named = {_saved_name(name, found): path for name, path in found.items()}
-    return [RunFile(name, named[name], named[name].stat().st_size) for name in sorted(named)]
+    files = []
+    for name, path in found.items():
+        with contextlib.suppress(FileNotFoundError):  # The run goes on meanwhile
+            files.append(RunFile(_saved_name(name, found), path, path.stat().st_size))
+    return sorted(files, key=lambda file: file.name)
 
 # %% ../../nbs/track/14_api.ipynb #c8ee1831
 def _saved_name(path: str, every: Mapping[str, Path]) -> str:
@@ -483,7 +485,7 @@ NOT_IN_RUN = {  # Attribute of W&B's run -> what to do here
     "use_artifact": "Go on with the run: mlops_lit.init(id=…, resume='must').use_artifact(…).",
 }
 
-# %% ../../nbs/track/14_api.ipynb #0094bf59
+
 def _absent(kind: type, name: str, known: Mapping[str, str]) -> AttributeError:
     "The error for an attribute that is not there."
     if name in known:
@@ -838,7 +840,7 @@ class Runs(Sequence[PublicRun]):
 # %% ../../nbs/track/14_api.ipynb #f7272f7a
 SHOWN = 50  # Lines of the table that a notebook shows
 
-# %% ../../nbs/track/14_api.ipynb #07eb1e0f
+
 def runs_html(
     runs: Sequence[PublicRun],  # In the order to show
 ) -> str:
@@ -891,7 +893,7 @@ NOT_IN_API = {  # Attribute of W&B's Api -> what to do here
     "viewer": "A store has no accounts.",
 }
 
-# %% ../../nbs/track/14_api.ipynb #8d67a97e
+
 @dataclass(frozen=True)
 class PublicProject:
     "A project: what its runs say of it."
@@ -932,7 +934,7 @@ class Api:
         path: str
         | None = None,  # "entity/project" or "project"; None: that of `overrides`, else all
         filters: Mapping[str, Any] | None = None,  # As for `run_filter`; None: all runs
-        order: str = "-created_at",  # As for `ordered`; the newest first
+        order: str = "-created_at",  # As for `ordered`; the newest first, where W&B begins with the oldest
         per_page: int = 50,  # Without effect: there are no pages
         include_sweeps: bool = True,  # Without effect
     ) -> Runs:
