@@ -99,6 +99,32 @@ def test_eight_writers_and_a_reader_share_a_store(tmp_path):
     assert store.verify() == []
 
 
+TAGGER = """
+import sys
+from mlops_lit.store.store import open_store
+from mlops_lit.track.run import change_tags
+
+for n in range(60):
+    change_tags(open_store(sys.argv[1]).run_folder("shared"), [f"{sys.argv[2]}{n}"])
+"""
+
+
+def test_processes_that_change_one_record_lose_no_change(tmp_path):
+    run = init(id="shared", dir=tmp_path, settings=QUIET)
+    taggers = [
+        subprocess.Popen([sys.executable, "-c", TAGGER, str(tmp_path), name], cwd=tmp_path)
+        for name in "ab"
+    ]
+    for n in range(60):
+        run.config[f"c{n}"] = n
+    assert [tagger.wait() for tagger in taggers] == [0, 0]
+    run.finish()
+    record = open_store(tmp_path).run("shared")
+    assert set(record["tags"]) == {f"{name}{n}" for name in "ab" for n in range(60)}
+    assert record["config"] == {f"c{n}": n for n in range(60)}
+    assert record["status"] == "finished"
+
+
 FULL_DISK = """
 import resource, signal, sys
 import mlops_lit as lit

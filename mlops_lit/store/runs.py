@@ -10,7 +10,7 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['RUN_FORMAT', 'STATUSES', 'ALPHABET', 'HEARTBEAT_FILE', 'SILENT_S', 'SILENT_WITHOUT_HEARTBEAT_S', 'new_run_id',
-           'create_run_folder', 'write_record', 'read_record', 'this_process', 'is_gone', 'last_sign',
+           'create_run_folder', 'write_record', 'changing', 'read_record', 'this_process', 'is_gone', 'last_sign',
            'close_if_crashed']
 
 # %% ../../nbs/store/04_runs.ipynb #26b9ede6
@@ -18,7 +18,9 @@ import contextlib
 import errno
 import os
 import secrets
+import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,47 @@ def write_record(
     "Replace run.json in one step."
     write_atomic(folder / "run.json", to_json(record, indent=True) + b"\n")
 
+# %% ../../nbs/store/04_runs.ipynb #b8d21f1f
+_one_at_a_time = threading.RLock()
+_held: set[Path] = set()  # Folders that this thread holds
+LONGEST_WAIT_S = 10.0
+
+# %% ../../nbs/store/04_runs.ipynb #5dd1a461
+@contextlib.contextmanager
+def changing(
+    folder: Path,  # Folder of the run
+) -> Iterator[None]:
+    "Inside the block nobody else changes the record, neither in this process nor in another."
+    with _one_at_a_time:
+        if folder in _held:
+            yield
+            return
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            _lock(descriptor)
+            _held.add(folder)
+            yield
+        finally:
+            _held.discard(folder)
+            os.close(descriptor)
+
+# %% ../../nbs/store/04_runs.ipynb #68d78b12
+def _lock(descriptor: int) -> None:
+    "Wait for the lock; go on without it where there are no locks, or where it is not given in time."
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    end = time.monotonic() + LONGEST_WAIT_S
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.002)
+        except OSError:  # A file system without locks
+            return
+
 # %% ../../nbs/store/04_runs.ipynb #d902a552
 def read_record(
     folder: Path,  # Folder of the run
@@ -155,22 +198,30 @@ def close_if_crashed(
     "The record, closed as `crashed` when the run's process is gone; on disk too, where that can be written."
     if record["status"] != "running" or not is_gone(folder, record.get("process", {})):
         return record
-    again = read_record(folder)  # It may have finished since it was read
-    if again["status"] != "running":
-        return again
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(PermissionError):
+            stack.enter_context(changing(folder))
+        again = read_record(folder)  # It may have finished since it was read
+        if again["status"] != "running":
+            return again
+        closed = _crashed(folder, again)
+        with contextlib.suppress(PermissionError):  # Somebody who may only read sees the same
+            write_record(folder, closed)
+    return closed
+
+# %% ../../nbs/store/04_runs.ipynb #33d14bb4
+def _crashed(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    "The record of a run whose process is gone."
     ended = last_sign(folder)
-    closed = {
-        **again,
+    return {
+        **record,
         "status": "crashed",
-        "summary": summarize(folder, again.get("metrics", ())),
+        "summary": summarize(folder, record.get("metrics", ())),
         "finished_at": datetime.fromtimestamp(ended, UTC).isoformat(timespec="milliseconds"),
-        "duration_s": _seconds_until(ended, again.get("started_at")),
-        "error": again.get("error")
+        "duration_s": _seconds_until(ended, record.get("started_at")),
+        "error": record.get("error")
         or {"name": "Crashed", "message": "The process ended without closing the run."},
     }
-    with contextlib.suppress(PermissionError):  # Somebody who may only read sees the same
-        write_record(folder, closed)
-    return closed
 
 # %% ../../nbs/store/04_runs.ipynb #7b2a9ca3
 def _seconds_until(end: float, started_at: str | None) -> float | None:

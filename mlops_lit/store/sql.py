@@ -68,7 +68,8 @@ def check_select(
 # %% ../../nbs/store/08_sql.ipynb #01863d03
 def _said(error: Exception) -> str:
     "What DuckDB said, without the drawing of the line."
-    return str(error).partition("\n\nLINE ")[0].replace("\n", " ")
+    said = str(error).partition("\n\nLINE ")[0]
+    return said.partition("\nCandidate bindings")[0].replace("\n", " ")
 
 # %% ../../nbs/store/08_sql.ipynb #b8ebb9a9
 def select(

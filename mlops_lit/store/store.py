@@ -94,7 +94,16 @@ class Store:
         "run.json of each run, the newest first."
         from mlops_lit.store.catalog import all_records
 
-        return all_records(self._catalog())
+        return [self._so_far(record) for record in all_records(self._catalog())]
+
+    def _so_far(self, record: dict[str, Any]) -> dict[str, Any]:
+        "The record; of a run that is running, with its summary so far."
+        if record["status"] != "running":
+            return record
+        return {
+            **record,
+            "summary": summarize(self.folder / "runs" / record["id"], record.get("metrics", ())),
+        }
 
     def runs(
         self,
@@ -106,7 +115,7 @@ class Store:
         "One row per run: what it is, how it ended, its checks, its summary, its config and params."
         from mlops_lit.store.catalog import indexed_records
 
-        records = indexed_records(self._catalog(), self.folder)
+        records = [self._so_far(record) for record in indexed_records(self._catalog(), self.folder)]
         if where is not None or order_by is not None:
             records = [records[n] for n in matching_runs(records, where, order_by, limit)]
         return runs_frame([run_row(record) for record in records[:limit]])
@@ -125,11 +134,7 @@ class Store:
         "run.json of one run; while it is running, its summary so far."
         folder = self.run_folder(run)
         record = close_if_crashed(folder, read_record(folder))
-        return (
-            {**record, "summary": summarize(folder, record.get("metrics", ()))}
-            if record["status"] == "running"
-            else record
-        )
+        return self._so_far(record)
 
     def history(
         self,

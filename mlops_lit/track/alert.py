@@ -23,7 +23,7 @@ from typing import Any
 from ..errors import InputError
 from ..store.files import to_json
 from ..store.runs import read_record
-from .record import now, update_record
+from .record import change_record, now
 from .secrets import known_secrets, redact_text
 
 # %% ../../nbs/track/15_alert.ipynb #eff9f339
@@ -55,8 +55,7 @@ def send_alert(
         "title": redact_text(title, secrets),
         "text": redact_text(text, secrets),
     }
-    record = read_record(run_folder)
-    update_record(run_folder, alerts=[*record.get("alerts", []), alert])
+    record = change_record(run_folder, lambda now: {"alerts": [*now.get("alerts", []), alert]})
     print(
         f"mlops_lit {level}: {alert['title']}{': ' if text else ''}{alert['text']}", file=sys.stderr
     )

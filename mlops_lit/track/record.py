@@ -8,13 +8,12 @@ A run exists on disk before its first line of code runs, and whatever is learned
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['now', 'check_label', 'open_run', 'update_record', 'close_run', 'plain_config', 'Config', 'Summary', 'artifact_input',
-           'file_input', 'is_table_path']
+__all__ = ['now', 'check_label', 'open_run', 'change_record', 'update_record', 'add_to_record', 'close_run', 'plain_config',
+           'Config', 'Summary', 'artifact_input', 'file_input', 'is_table_path']
 
 # %% ../../nbs/track/12_record.ipynb #9d9e1788
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ from ..store.artifacts import ArtifactVersion
 from ..store.files import to_json
 from ..store.history import HistoryWriter, compact_history, summarize
 from ..store.objects import digest_file
-from ..store.runs import read_record, this_process, write_record
+from ..store.runs import changing, read_record, this_process, write_record
 from ..store.store import Store
 from .capture import capture
 from .points import flatten
@@ -96,18 +95,48 @@ def open_run(
     return run_folder
 
 # %% ../../nbs/track/12_record.ipynb #bb8f9942
+def change_record(
+    run_folder: Path,  # Folder of the run
+    change: Callable[
+        [dict[str, Any]], Mapping[str, Any]
+    ],  # From what run.json says to the fields that become different
+) -> dict[str, Any]:
+    "run.json after the change; what others change at the same time is not lost."
+    with changing(run_folder):
+        record = read_record(run_folder)
+        fields = change(record)
+        if any(record.get(name, _MISSING) != value for name, value in fields.items()):
+            record = {**record, **fields}
+            write_record(run_folder, record)
+    return record
+
+# %% ../../nbs/track/12_record.ipynb #d1a7e761
+_MISSING = object()
+
+# %% ../../nbs/track/12_record.ipynb #c48fc21e
 def update_record(
     run_folder: Path,  # Folder of the run
     **fields: Any,  # What changes in run.json
 ) -> dict[str, Any]:
     "run.json after the change."
-    with _changing:
-        record = {**read_record(run_folder), **fields}
-        write_record(run_folder, record)
-    return record
+    return change_record(run_folder, lambda _: fields)
 
-# %% ../../nbs/track/12_record.ipynb #d1a7e761
-_changing = threading.RLock()  # Two threads that change a record do it one after the other
+# %% ../../nbs/track/12_record.ipynb #c8e5c54d
+def add_to_record(
+    run_folder: Path,  # Folder of the run
+    field: str,  # A list in run.json, e.g. "tags"
+    *entries: Any,  # What it shall hold besides; what it holds already is not added
+) -> list[Any]:
+    "The list after the change."
+
+    def added(record: dict[str, Any]) -> dict[str, Any]:
+        before = list(record.get(field) or [])
+        return {
+            field: before
+            + [entry for n, entry in enumerate(entries) if entry not in [*before, *entries[:n]]]
+        }
+
+    return change_record(run_folder, added)[field]
 
 # %% ../../nbs/track/12_record.ipynb #bd31d380
 def close_run(
@@ -209,7 +238,10 @@ class Config(MutableMapping[str, Any]):
 
     def __delitem__(self, key: str) -> None:
         del self._values[key]
-        self._write()
+        change_record(
+            self._folder,
+            lambda record: {"config": {k: v for k, v in record["config"].items() if k != key}},
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -231,8 +263,10 @@ class Config(MutableMapping[str, Any]):
                     f"config[{name!r}] is {self._values[name]!r} already. Pass allow_val_change=True to change it."
                 )
         self._values.update(given)
-        if given:
-            self._write()
+        # Only what changes here: somebody else may have set another name
+        change_record(
+            self._folder, lambda record: {"config": {**record["config"], **redact(given)}}
+        )
 
     def setdefaults(
         self,
@@ -250,9 +284,6 @@ class Config(MutableMapping[str, Any]):
     def as_dict(self) -> dict[str, Any]:
         "The values as a plain dictionary."
         return dict(self._values)
-
-    def _write(self) -> None:
-        update_record(self._folder, config=redact(self._values))
 
     def __repr__(self) -> str:
         return f"Config({redact(self._values)})"

@@ -33,7 +33,9 @@ from .points import point_line
 from mlops_lit.track.record import (
     Config,
     Summary,
+    add_to_record,
     artifact_input,
+    change_record,
     check_label,
     close_run,
     file_input,
@@ -254,10 +256,8 @@ class Run:
             "metadata": artifact.metadata,
         }
         version = self.store.put_artifact(artifact.name, artifact.files, run_id=self.id, **fields)
-        outputs = read_record(self.folder)["outputs"]
         entry = {key: getattr(version, key) for key in ("name", "version", "digest", "type")}
-        if entry not in outputs:
-            update_record(self.folder, outputs=[*outputs, entry])
+        add_to_record(self.folder, "outputs", entry)
         for alias in [aliases] if isinstance(aliases, str) else aliases:
             if alias != "latest":  # It always points to the newest
                 self.store.set_alias(version.ref, alias, self.id)
@@ -376,10 +376,13 @@ class Run:
     display = NotSupported(PAGE)
 
     def _add_input(self, entry: dict[str, Any]) -> None:
-        inputs = read_record(self.folder)["inputs"]
-        keys = [{key: value for key, value in known.items() if key != "param"} for known in inputs]
-        if {key: value for key, value in entry.items() if key != "param"} not in keys:
-            update_record(self.folder, inputs=[*inputs, entry])
+        def added(record: dict[str, Any]) -> dict[str, Any]:
+            known = [{**other, "param": None} for other in record["inputs"]]
+            return (
+                {} if {**entry, "param": None} in known else {"inputs": [*record["inputs"], entry]}
+            )
+
+        change_record(self.folder, added)
 
     def __enter__(self) -> Run:
         return self
@@ -483,15 +486,13 @@ def change_tags(
     remove: Iterable[str] = (),  # Tags to take away
 ) -> tuple[str, ...]:
     "The run's tags after the change."
-    gone = set(remove)
-    before = read_record(run_folder).get("tags") or []
-    tags = list(
-        dict.fromkeys(
-            [*(tag for tag in before if tag not in gone), *(check_label(tag, "tag") for tag in add)]
-        )
-    )
-    update_record(run_folder, tags=tags)
-    return tuple(tags)
+    gone, new = set(remove), [check_label(tag, "tag") for tag in add]
+
+    def changed(record: dict[str, Any]) -> dict[str, Any]:
+        kept = [tag for tag in record.get("tags") or [] if tag not in gone]
+        return {"tags": list(dict.fromkeys([*kept, *new]))}
+
+    return tuple(change_record(run_folder, changed)["tags"])
 
 # %% ../../nbs/track/13_run.ipynb #08f03add
 def current_run() -> Run:

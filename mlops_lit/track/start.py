@@ -31,7 +31,7 @@ from ..store.runs import close_if_crashed, read_record, this_process
 from ..store.store import Store, open_store
 from . import run as runs
 from .capture import git_state, running_program
-from .record import now, open_run, plain_config, update_record
+from .record import add_to_record, now, open_run, plain_config, update_record
 from .run import Run
 from .secrets import SECRET_FORMS, known_secrets, redact_command
 
@@ -312,11 +312,8 @@ def _joined(asked: Mapping[str, Any]) -> Run | None:
     store = open_store(os.environ.get(STORE_VARIABLE) or asked["dir"])
     run_folder = store.run_folder(run_id)
     given = {key: asked[key] for key in ("group", "job_type", "notes") if asked[key] is not None}
-    if given or asked["tags"]:
-        tags = list(
-            dict.fromkeys([*(read_record(run_folder).get("tags") or []), *(asked["tags"] or ())])
-        )
-        update_record(run_folder, **given, tags=tags)
+    update_record(run_folder, **given)
+    add_to_record(run_folder, "tags", *(asked["tags"] or ()))
     run = Run(store, run_folder, joined=True)
     run.config.update(asked["config"])
     return watch_run(run, asked)
