@@ -170,8 +170,9 @@ def _forget(connection: sa.Connection, ids: list[str]) -> None:
 def _index_run(connection: sa.Connection, folder: Path) -> None:
     "Add the rows of one run; a run.json that cannot be read is left to `store verify`."
     try:
-        record = close_if_crashed(folder, read_record(folder))
+        # The stamp first: a record that changes in between is read again next time, not taken for the newer one.
         stamp = _stamp(folder / "run.json")
+        record = close_if_crashed(folder, read_record(folder))
     except (OSError, ValueError):
         return
     row = {
