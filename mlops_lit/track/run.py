@@ -9,13 +9,15 @@ people who know Weights & Biases find the names they expect."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Run', 'axis_of', 'Checks', 'artifact_of_path', 'keep_files', 'change_tags', 'current_run', 'make_current',
-           'open_or_none', 'log', 'define_metric', 'read', 'use_artifact', 'log_artifact', 'save', 'alert', 'finish']
+__all__ = ['Points', 'axis_of', 'InputsAndOutputs', 'Run', 'Checks', 'artifact_of_path', 'keep_files', 'change_tags',
+           'current_run', 'make_current', 'open_or_none', 'log', 'define_metric', 'read', 'use_artifact',
+           'log_artifact', 'save', 'alert', 'finish']
 
 # %% ../../nbs/track/13_run.ipynb #27e81ee6
 import itertools
 import operator
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,44 +48,24 @@ from mlops_lit.track.record import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# %% ../../nbs/track/13_run.ipynb #6200de8c
-NO_REGISTRY = "there is no registry yet. Give the version an alias: log_artifact(artifact, aliases=['production'])"
-ONE_RUN_ONE_VERSION = "one run makes a version. Collect its files and use log_artifact"
-PAGE = "the page of a run is made by `mlops-lit site`"
-
-# %% ../../nbs/track/13_run.ipynb #153aca12
-class Run:
-    "One execution: what went in, what came out, where it is kept."
+# %% ../../nbs/track/13_run.ipynb #81b296f9
+class Points:
+    "The points of a run: an open history and the number of the next step."
 
     def __init__(
         self,
-        store: Store,  # Where the run is kept
-        folder: Path,  # Its folder in the store
-        joined: bool = False,  # Whether somebody else opened it and will close it
+        folder: Path,  # Folder of the run
+        shared: bool = False,  # Whether another process may close the run while this one writes
     ):
-        record = read_record(folder)
-        self.store, self.folder, self.joined = store, folder, joined
-        self.id, self.name, self.project = record["id"], record["name"], record["project"]
-        self.group, self.job_type = record.get("group"), record.get("job_type")
-        self.tags, self.notes = tuple(record.get("tags") or ()), record.get("notes")
-        self.params: dict[str, Any] = record["params"]
-        self.at_finish: list[
-            Callable[[], object]
-        ] = []  # Called once when this process is done with the run
-        self.after_finish: list[Callable[[], object]] = []  # The same, when the record is closed
-        self.finished, self.disabled, self.resumed = False, False, False
-        self.entity = record.get("entity")
-        self._history = HistoryWriter(folder, shared=joined)
-        self.config, self.summary = Config(folder), Summary(folder, self._history.write)
-        self.checks: list[Check] = [
-            Check(**{k: v for k, v in c.items() if k != "verdict"}) for c in record["checks"]
-        ]
+        self.folder, self.id, self.finished = folder, folder.name, False
+        self._history = HistoryWriter(folder, shared)
+        self.summary = Summary(folder, self._history.write)
         self._known: set[str] = set()
         self._last_step = -1
         self._steps = itertools.count()
         self._open_step: int | None = None
         self._go_on_after(_last_step(folder))
-        self._definitions: list[dict[str, Any]] = record.get("metrics") or []
+        self._definitions: list[dict[str, Any]] = read_record(folder).get("metrics") or []
         self._step_values: dict[str, Any] = {}
         self._simple = not self._definitions  # Whether a point without a step is just the next one
 
@@ -91,21 +73,6 @@ class Run:
     def step(self) -> int:
         "The step that the next point gets when none is given."
         return self._last_step + 1 if self._open_step is None else self._open_step
-
-    @property
-    def dir(self) -> str:
-        "The run's folder, as text."
-        return str(self.folder)
-
-    @property
-    def url(self) -> str:
-        "The run's folder as an address that a browser opens."
-        return self.folder.as_uri()
-
-    @property
-    def path(self) -> str:
-        "`project/id`."
-        return f"{self.project}/{self.id}"
 
     def log(
         self,
@@ -194,26 +161,45 @@ class Run:
         update_record(self.folder, metrics=self._definitions)
         return said
 
-    def check(
-        self,
-        check: Check | str,  # A check, or the name of one to be made from the limits
-        value: float | None = None,  # With a name: what was measured
-        **limits: Any,  # With a name: at_least, at_most, equals, detail, source
-    ) -> Check:
-        "The check, kept in the run."
-        made = check if isinstance(check, Check) else check_value(check, value, **limits)
-        self.check_all([made])
-        return made
+# %% ../../nbs/track/13_run.ipynb #64c78eba
+def _last_step(folder: Path) -> int:
+    "The highest step of the history, -1 for an empty one."
+    return max((line.get("_step", -1) for line in history_lines(folder)), default=-1)
 
-    def check_all(
-        self,
-        checks: Iterable[Check],  # Checks that an analysis returned
-    ) -> Checks:
-        "All of them, kept in the run; ends a cell with a table of verdicts."
-        added = list(checks)
-        self.checks += added
-        update_record(self.folder, checks=[check.as_dict() for check in self.checks])
-        return Checks(added)
+# %% ../../nbs/track/13_run.ipynb #bdf62615
+def _whole_number(step: Any) -> int:
+    "A step as an integer."
+    try:
+        return operator.index(step)
+    except TypeError:
+        if isinstance(step, float) and step.is_integer():
+            return int(step)
+    raise InputError(
+        f"step={step!r} is not a whole number. Log fractions of an epoch as a metric and use define_metric(..., step_metric=...)."
+    )
+
+# %% ../../nbs/track/13_run.ipynb #5c18ef75
+def axis_of(
+    name: str,  # Name of a metric
+    definitions: Iterable[Mapping[str, Any]],  # As in run.json under `metrics`
+    synced: bool = False,  # Only if points get the value of that metric along
+) -> str | None:
+    "The metric that this one is plotted against; None: the step."
+    from mlops_lit.store.history import definition_of
+
+    said = definition_of(name, definitions)
+    axis = said.get("step_metric")
+    return axis if axis != name and (not synced or said.get("step_sync")) else None
+
+# %% ../../nbs/track/13_run.ipynb #5e8bb292
+class InputsAndOutputs:
+    "What a run reads and makes, recorded by digest."
+
+    store: Store  # Where the run is kept
+    folder: Path  # Its folder in the store
+    id: str  # Its id
+    project: str  # The project it belongs to
+    at_finish: list[Callable[[], object]]  # Called once when this process is done with the run
 
     def use_artifact(
         self,
@@ -304,6 +290,84 @@ class Run:
             self.at_finish.append(lambda: keep_files(self.folder, pattern, base_path))
         return [] if policy == "end" else keep_files(self.folder, pattern, base_path)
 
+    def _add_input(self, entry: dict[str, Any]) -> None:
+        def added(record: dict[str, Any]) -> dict[str, Any]:
+            known = [{**other, "param": None} for other in record["inputs"]]
+            return (
+                {} if {**entry, "param": None} in known else {"inputs": [*record["inputs"], entry]}
+            )
+
+        change_record(self.folder, added)
+
+# %% ../../nbs/track/13_run.ipynb #6200de8c
+NO_REGISTRY = "there is no registry yet. Give the version an alias: log_artifact(artifact, aliases=['production'])"
+ONE_RUN_ONE_VERSION = "one run makes a version. Collect its files and use log_artifact"
+PAGE = "the page of a run is made by `mlops-lit site`"
+
+# %% ../../nbs/track/13_run.ipynb #153aca12
+class Run(Points, InputsAndOutputs):
+    "One execution: what went in, what came out, where it is kept."
+
+    def __init__(
+        self,
+        store: Store,  # Where the run is kept
+        folder: Path,  # Its folder in the store
+        joined: bool = False,  # Whether somebody else opened it and will close it
+    ):
+        super().__init__(folder, shared=joined)
+        record = read_record(folder)
+        self.store, self.joined, self.config = store, joined, Config(folder)
+        self.name, self.project, self.entity = (
+            record["name"],
+            record["project"],
+            record.get("entity"),
+        )
+        self.group, self.job_type = record.get("group"), record.get("job_type")
+        self.tags, self.notes = tuple(record.get("tags") or ()), record.get("notes")
+        self.params: dict[str, Any] = record["params"]
+        self.checks = [
+            Check(**{k: v for k, v in c.items() if k != "verdict"}) for c in record["checks"]
+        ]
+        self.disabled, self.resumed = False, False
+        self.at_finish: list[Callable[[], object]] = []
+        self.after_finish: list[Callable[[], object]] = []  # The same, when the record is closed
+
+    @property
+    def dir(self) -> str:
+        "The run's folder, as text."
+        return str(self.folder)
+
+    @property
+    def url(self) -> str:
+        "The run's folder as an address that a browser opens."
+        return self.folder.as_uri()
+
+    @property
+    def path(self) -> str:
+        "`project/id`."
+        return f"{self.project}/{self.id}"
+
+    def check(
+        self,
+        check: Check | str,  # A check, or the name of one to be made from the limits
+        value: float | None = None,  # With a name: what was measured
+        **limits: Any,  # With a name: at_least, at_most, equals, detail, source
+    ) -> Check:
+        "The check, kept in the run."
+        made = check if isinstance(check, Check) else check_value(check, value, **limits)
+        self.check_all([made])
+        return made
+
+    def check_all(
+        self,
+        checks: Iterable[Check],  # Checks that an analysis returned
+    ) -> Checks:
+        "All of them, kept in the run; ends a cell with a table of verdicts."
+        added = list(checks)
+        self.checks += added
+        update_record(self.folder, checks=[check.as_dict() for check in self.checks])
+        return Checks(added)
+
     def alert(
         self,
         title: str,  # What happened, in a few words
@@ -349,7 +413,7 @@ class Run:
             return
         self.finished, self._simple = True, False
         for act in self.at_finish:
-            act()
+            _whatever_happens(act)
         self._history.close()
         if not self.joined and read_record(self.folder)["status"] != "finished":
             said = (
@@ -359,7 +423,20 @@ class Run:
             )
             close_run(self.folder, status, said, **fields)
         for act in self.after_finish:
-            act()
+            _whatever_happens(act)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        self.close(
+            "failed" if error is not None else "finished", error, exit_code=int(error is not None)
+        )
+
+    def __repr__(self) -> str:
+        return f"Run({self.id}, {self.project}/{self.name})"
 
     link_artifact = NotSupported(NO_REGISTRY)
     link_model = NotSupported(NO_REGISTRY)
@@ -375,60 +452,18 @@ class Run:
     to_html = NotSupported(PAGE)
     display = NotSupported(PAGE)
 
-    def _add_input(self, entry: dict[str, Any]) -> None:
-        def added(record: dict[str, Any]) -> dict[str, Any]:
-            known = [{**other, "param": None} for other in record["inputs"]]
-            return (
-                {} if {**entry, "param": None} in known else {"inputs": [*record["inputs"], entry]}
-            )
-
-        change_record(self.folder, added)
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        self.close(
-            "failed" if error is not None else "finished", error, exit_code=int(error is not None)
-        )
-
-    def __repr__(self) -> str:
-        return f"Run({self.id}, {self.project}/{self.name})"
-
-# %% ../../nbs/track/13_run.ipynb #64c78eba
-def _last_step(folder: Path) -> int:
-    "The highest step of the history, -1 for an empty one."
-    return max((line.get("_step", -1) for line in history_lines(folder)), default=-1)
-
-# %% ../../nbs/track/13_run.ipynb #bdf62615
-def _whole_number(step: Any) -> int:
-    "A step as an integer."
+# %% ../../nbs/track/13_run.ipynb #56381012
+def _whatever_happens(act: Callable[[], object]) -> None:
+    "Do something at the end of a run; that it fails is said and does not keep the run open."
     try:
-        return operator.index(step)
-    except TypeError:
-        if isinstance(step, float) and step.is_integer():
-            return int(step)
-    raise InputError(
-        f"step={step!r} is not a whole number. Log fractions of an epoch as a metric and use define_metric(..., step_metric=...)."
-    )
+        act()
+    except Exception as error:
+        warnings.warn(
+            f"mlops_lit: at the end of the run: {type(error).__name__}: {error}", stacklevel=4
+        )
 
 # %% ../../nbs/track/13_run.ipynb #caa624b9
 _current: Run | None = None
-
-# %% ../../nbs/track/13_run.ipynb #5c18ef75
-def axis_of(
-    name: str,  # Name of a metric
-    definitions: Iterable[Mapping[str, Any]],  # As in run.json under `metrics`
-    synced: bool = False,  # Only if points get the value of that metric along
-) -> str | None:
-    "The metric that this one is plotted against; None: the step."
-    from mlops_lit.store.history import definition_of
-
-    said = definition_of(name, definitions)
-    axis = said.get("step_metric")
-    return axis if axis != name and (not synced or said.get("step_sync")) else None
 
 # %% ../../nbs/track/13_run.ipynb #e3d5e50d
 class Checks(list[Check]):
