@@ -346,7 +346,9 @@ class Summary(MutableMapping[str, Any]):
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._append is None:
-            raise InputError("This summary can only be read: the run belongs to another process.")
+            raise InputError(
+                "This summary can only be read: the run is finished, or belongs to another process."
+            )
         self._append(to_json(line) + b"\n")
 
     def __repr__(self) -> str:

@@ -18,7 +18,7 @@ import itertools
 import operator
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +64,11 @@ class Points:
         self._last_step = -1
         self._steps = itertools.count()
         self._open_step: int | None = None
-        self._go_on_after(_last_step(folder))
+        lines = history_lines(folder)
+        self._go_on_after(max((line.get("_step", -1) for line in lines), default=-1))
         self._definitions: list[dict[str, Any]] = read_record(folder).get("metrics") or []
-        self._step_values: dict[str, Any] = {}
+        axes = {said.get("step_metric") for said in self._definitions}
+        self._step_values = {axis: line[axis] for line in lines for axis in axes if axis in line}
         self._simple = not self._definitions  # Whether a point without a step is just the next one
 
     @property
@@ -113,15 +115,17 @@ class Points:
 
     def _with_step_metrics(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         "The point with the last value of each metric that its metrics are plotted against."
-        for definition in self._definitions:
-            axis = definition.get("step_metric")
-            if axis and axis in data:
-                self._step_values[axis] = data[axis]
-        wanted = {axis for name in data if (axis := axis_of(name, self._definitions, synced=True))}
+        given = dict(_leaves(data))
+        self._step_values |= {
+            axis: given[axis]
+            for said in self._definitions
+            if (axis := said.get("step_metric")) in given
+        }
+        wanted = {axis_of(name, self._definitions, synced=True) for name in given}
         missing = {
-            axis: self._step_values[axis]
-            for axis in wanted
-            if axis in self._step_values and axis not in data
+            axis: value
+            for axis, value in self._step_values.items()
+            if axis in wanted and axis not in given
         }
         return {**data, **missing} if missing else data
 
@@ -145,15 +149,11 @@ class Points:
             summary = "max" if goal == "maximize" else "min"
         given = {
             "step_metric": step_metric,
-            "step_sync": (step_metric is not None)
-            if step_metric or step_sync is not None
-            else None,
+            "step_sync": True if step_sync is None and step_metric else step_sync,
             "hidden": hidden or None,
             "summary": check_summary_kinds(summary) if summary is not None else None,
             "goal": goal,
         }
-        if step_sync is not None:
-            given["step_sync"] = step_sync
         before = next((d for d in self._definitions if d["name"] == name and not overwrite), {})
         said = {**before, "name": name, **{k: v for k, v in given.items() if v is not None}}
         self._simple = False
@@ -162,9 +162,13 @@ class Points:
         return said
 
 # %% ../../nbs/track/13_run.ipynb #64c78eba
-def _last_step(folder: Path) -> int:
-    "The highest step of the history, -1 for an empty one."
-    return max((line.get("_step", -1) for line in history_lines(folder)), default=-1)
+def _leaves(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    "Flat name and value of each metric, nested or not."
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}/")
+        else:
+            yield f"{prefix}{key}", value
 
 # %% ../../nbs/track/13_run.ipynb #bdf62615
 def _whole_number(step: Any) -> int:
@@ -415,6 +419,7 @@ class Run(Points, InputsAndOutputs):
         for act in self.at_finish:
             _whatever_happens(act)
         self._history.close()
+        self.summary = Summary(self.folder)  # From now on it can only be read
         if not self.joined and read_record(self.folder)["status"] != "finished":
             said = (
                 {"cell": None, "name": type(error).__name__, "message": str(error)}
