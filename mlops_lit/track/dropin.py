@@ -33,6 +33,7 @@ from typing import Any
 
 from ..errors import InputError, did_you_mean
 from ..store.runs import new_run_id
+from .run import NO_REGISTRY
 
 # %% ../../nbs/track/19_dropin.ipynb #83ff2161
 class AlertLevel(enum.Enum):
@@ -178,13 +179,12 @@ _MAKERS: dict[str, Any] = {
 _NO_SWEEPS = (
     "sweeps come with a later version. Loop over the values, a run for each, with the same group"
 )
-_NO_REGISTRY = "there is no registry yet. Give the version an alias: log_artifact(artifact, aliases=['production'])"
 NOT_SUPPORTED = {
     "sweep": _NO_SWEEPS,
     "agent": _NO_SWEEPS,
     "controller": _NO_SWEEPS,
-    "link_artifact": _NO_REGISTRY,
-    "link_model": _NO_REGISTRY,
+    "link_artifact": NO_REGISTRY,
+    "link_model": NO_REGISTRY,
     "use_model": "read it with use_artifact(name).download()",
     "restore": "the files of a run are in run.dir, those of another in Api().run(id).file(name)",
     "Object3D": "log an Image or an Html view of the object",

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['CHART_MIME_TYPE', 'MIME_TYPES', 'MAX_BINS', 'PALETTE', 'FRAME', 'safe_file_name', 'keep_file', 'kept_file', 'Media',
-           'data_uri', 'figure_html', 'caption_text', 'Histogram', 'Html', 'Plotly', 'Vega', 'as_media', 'MediaList',
-           'media_record', 'is_media_record', 'media_from_record', 'finite_number']
+           'data_uri', 'figure_html', 'caption_text', 'Histogram', 'Html', 'Plotly', 'Vega', 'with_width', 'as_media',
+           'MediaList', 'media_record', 'is_media_record', 'media_from_record', 'finite_number']
 
 # %% ../../nbs/track/04_media.ipynb #8e940184
 import base64
@@ -502,7 +502,7 @@ class Vega(Media):
     ) -> str:
         "The chart as a picture, with a link to its specification."
         link = _json_link(self._source(href))
-        svg = _chart_svg(_with_width(self.spec))
+        svg = _chart_svg(with_width(self.spec))
         if svg is None:
             note = "A Vega-Lite chart that cannot be drawn here. Install vl-convert-python to see it; data by URL are not fetched."
             return figure_html(f"<p>{note}</p>", None, link)
@@ -510,10 +510,12 @@ class Vega(Media):
         return figure_html(f'<img src="{uri}" alt="chart" style="max-width:100%">', None, link)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        return {CHART_MIME_TYPE: _with_width(self.spec), "text/plain": repr(self)}
+        return {CHART_MIME_TYPE: with_width(self.spec), "text/plain": repr(self)}
 
 # %% ../../nbs/track/04_media.ipynb #b84b9c00
-def _with_width(spec: dict[str, Any]) -> dict[str, Any]:
+def with_width(
+    spec: dict[str, Any],  # A Vega-Lite specification
+) -> dict[str, Any]:
     "The specification with a width in pixels: JupyterLab 4 stops answering when a chart takes that of its container."
     if spec.get("width") != "container":
         return spec

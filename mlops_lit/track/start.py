@@ -10,8 +10,7 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['SETTINGS', 'WITHOUT_EFFECT', 'RUN_VARIABLE', 'STORE_VARIABLE', 'MODE_VARIABLE', 'MODES', 'ENVIRONMENT', 'UNSUPPORTED',
-           'CHART_MIME_TYPE', 'CHART_WIDTH', 'FITS_CONTAINER', 'Settings', 'init', 'close_at_exit', 'watch_run',
-           'interactive', 'show_data']
+           'Settings', 'init', 'close_at_exit', 'watch_run', 'interactive', 'show_data']
 
 # %% ../../nbs/track/14_start.ipynb #720dcd58
 import atexit
@@ -343,6 +342,7 @@ def _opened(asked: Mapping[str, Any]) -> Run:
     )
     if lines:
         write_atomic(run_folder / HISTORY_FILE, lines)
+        _copy_media(store.folder / "runs" / before["forked_from"]["run"], run_folder)
     return watch_run(Run(store, run_folder), asked)
 
 # %% ../../nbs/track/14_start.ipynb #a28ea8d0
@@ -350,12 +350,6 @@ def interactive() -> bool:
     "Whether a person types: in IPython, Jupyter or a plain Python shell."
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return shell is not None or hasattr(sys, "ps1")
-
-# %% ../../nbs/track/14_start.ipynb #7f12f4ea
-# The newest type that JupyterLab 4 draws by itself; the specification inside names its own version.
-CHART_MIME_TYPE = "application/vnd.vegalite.v5+json"
-CHART_WIDTH = 640  # Pixels, for a chart that asked for the width of its container
-FITS_CONTAINER = {"fits": "container"}  # Says on a chart that it asked for it
 
 # %% ../../nbs/track/14_start.ipynb #acb5fe76
 def show_data() -> None:
@@ -374,14 +368,9 @@ def show_data() -> None:
 # %% ../../nbs/track/14_start.ipynb #b3b3b361
 def _chart_bundle(chart: Any, include: object = None, exclude: object = None) -> dict[str, Any]:
     "A chart as its Vega-Lite specification."
-    spec = chart.to_dict()
-    if spec.get("width") == "container":
-        # JupyterLab 4 stops answering when a chart takes its width from its container; the site can.
-        spec["width"], spec["usermeta"] = (
-            CHART_WIDTH,
-            {**spec.get("usermeta", {}), **FITS_CONTAINER},
-        )
-    return {CHART_MIME_TYPE: spec, "text/plain": f"<{type(chart).__name__}>"}
+    from mlops_lit.track.media import CHART_MIME_TYPE, with_width
+
+    return {CHART_MIME_TYPE: with_width(chart.to_dict()), "text/plain": f"<{type(chart).__name__}>"}
 
 # %% ../../nbs/track/14_start.ipynb #da20b16e
 def _parse_moment(text: str) -> tuple[str, int | None]:
@@ -410,6 +399,14 @@ def _fork(store: Store, fork_from: str | None) -> tuple[dict[str, Any], bytes]:
         "forked_from": {"run": source.name, "step": step},
     }
     return fields, b"".join(to_json(line) + b"\n" for line in lines)
+
+# %% ../../nbs/track/14_start.ipynb #79ada557
+def _copy_media(source: Path, target: Path) -> None:
+    "Copy the files that points of one run refer to into another."
+    import shutil
+
+    if (source / "media").is_dir():
+        shutil.copytree(source / "media", target / "media")
 
 # %% ../../nbs/track/14_start.ipynb #eacbb891
 def _rewound(store: Store, asked: Mapping[str, Any]) -> Run:
