@@ -53,7 +53,8 @@ def runs(
 ) -> None:
     "List the runs with their checks and tags, the newest first."
     from mlops_lit.cli.tables import print_runs
-    from mlops_lit.store.store import matching_runs, open_store
+    from mlops_lit.store.overview import matching_runs
+    from mlops_lit.store.store import open_store
 
     store = open_store()
     every = store.records()
@@ -76,7 +77,7 @@ def named_columns(
     sql: str,  # The clauses that chose them
 ) -> list[str]:
     "Columns that the clauses speak of and a run has: what was asked about is shown."
-    from mlops_lit.store.store import NAME_IN_SQL, RUN_COLUMNS, run_value
+    from mlops_lit.store.overview import NAME_IN_SQL, RUN_COLUMNS, run_value
 
     words = dict.fromkeys(quoted or bare for quoted, bare in NAME_IN_SQL.findall(sql))
     own = (*RUN_COLUMNS, "checks_passed", "checks_failed", "checks_not_judged")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..check import show_value
-from ..store.store import count_verdicts, run_value
+from ..store.overview import count_verdicts, run_value
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ..check import show_value
 from ..errors import InputError, did_you_mean
 from ..store.history import definition_of
-from ..store.store import run_row
+from ..store.overview import run_row
 
 if TYPE_CHECKING:
     import pandas as pd
