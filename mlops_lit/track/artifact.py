@@ -9,7 +9,7 @@ know Weights & Biases find the names they expect."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Artifact', 'type_name', 'frame_bytes', 'UsedArtifact', 'used_artifact']
+__all__ = ['frame_bytes', 'FileSet', 'Artifact', 'UsedArtifact', 'used_artifact']
 
 # %% ../../nbs/track/03_artifact.ipynb #53b40fb8
 import contextlib
@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import InputError, NotSupported
 from ..store.artifacts import ArtifactVersion
@@ -27,26 +27,38 @@ from ..store.files import check_name, check_relative_path, from_json, to_json
 if TYPE_CHECKING:
     import pandas as pd
 
-# %% ../../nbs/track/03_artifact.ipynb #1eda83d1
-class Artifact:
-    "Files, a type, a description and metadata: what becomes a version when a run logs it."
+# %% ../../nbs/track/03_artifact.ipynb #25b5ed2b
+def frame_bytes(
+    frame: pd.DataFrame,  # A table; its index is not kept
+    suffix: str,  # ".parquet" or ".csv"
+) -> bytes:
+    "The frame as a file of that kind."
+    if suffix == ".csv":
+        return frame.to_csv(index=False).encode()
+    if suffix != ".parquet":
+        raise InputError(
+            f"A frame cannot be stored as {suffix!r}. Name the file *.parquet or *.csv."
+        )
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+# %% ../../nbs/track/03_artifact.ipynb #23b13e17
+class FileSet:
+    "Files by their path, as bytes."
 
     def __init__(
         self,
-        name: str,  # e.g. "loans"
-        type: str = "dataset",  # e.g. "dataset", "model"
-        description: str = "",  # For readers
-        metadata: Mapping[str, Any] | None = None,  # Plain data
+        name: str,  # What they belong to, for messages
     ):
-        self.name, self.type = check_name(name, "artifact"), type
-        self.description, self.metadata = description, dict(metadata or {})
+        self.name = name
         self.files: dict[str, bytes] = {}  # Relative path -> content
 
     def add_bytes(
         self,
         data: bytes,  # The content
         name: str,  # Path inside the artifact
-    ) -> Artifact:
+    ) -> Self:
         "The artifact with one more file."
         if name in self.files:
             raise InputError(
@@ -59,7 +71,7 @@ class Artifact:
         self,
         path: str | Path,  # A file on disk
         name: str | None = None,  # Path inside the artifact; None: the file's own name
-    ) -> Artifact:
+    ) -> Self:
         "The artifact with a copy of the file."
         if not Path(path).is_file():
             raise InputError(f"There is no file {str(path)!r} to add to artifact {self.name!r}.")
@@ -69,7 +81,7 @@ class Artifact:
         self,
         path: str | Path,  # A folder on disk
         name: str | None = None,  # Folder inside the artifact; None: its top
-    ) -> Artifact:
+    ) -> Self:
         "The artifact with copies of all files of the folder, its subfolders included."
         folder = Path(path)
         if not folder.is_dir():
@@ -79,24 +91,13 @@ class Artifact:
             self.add_file(file, f"{name}/{inside}" if name else inside)
         return self
 
-    def add(
+    def add_frame(
         self,
-        value: Any,  # A Table, an Image or another medium
-        name: str,  # Name to get it back by
-    ) -> Artifact:
-        "The artifact with the files of a medium."
-        from mlops_lit.track.media import as_media
-
-        if (medium := as_media(value)) is None:
-            raise InputError(
-                f"{name!r} is a {type_name(value)}, no table or picture. Add a file, a frame or bytes."
-            )
-        with tempfile.TemporaryDirectory() as scratch:
-            record = medium.to_record(Path(scratch), name)
-            self.add_bytes(to_json(record), f"{name}.media.json")
-            for file in sorted(found for found in Path(scratch).rglob("*") if found.is_file()):
-                self.files[file.relative_to(scratch).as_posix()] = file.read_bytes()
-        return self
+        frame: pd.DataFrame,  # A table; its index is not kept
+        name: str = "table.parquet",  # Path inside, ending in .parquet or .csv
+    ) -> Self:
+        "The artifact with the frame as a Parquet or CSV file."
+        return self.add_bytes(frame_bytes(frame, Path(name).suffix), name)
 
     @contextlib.contextmanager
     def new_file(
@@ -116,13 +117,46 @@ class Artifact:
         file.flush()
         self.add_bytes(buffer.getvalue(), name)
 
+# %% ../../nbs/track/03_artifact.ipynb #1665f594
+class Artifact(FileSet):
+    "Files, a type, a description and metadata: what becomes a version when a run logs it."
+
+    def __init__(
+        self,
+        name: str,  # e.g. "loans"
+        type: str = "dataset",  # e.g. "dataset", "model"
+        description: str = "",  # For readers
+        metadata: Mapping[str, Any] | None = None,  # Plain data
+    ):
+        super().__init__(check_name(name, "artifact"))
+        self.type, self.description, self.metadata = type, description, dict(metadata or {})
+
+    def add(
+        self,
+        value: Any,  # A Table, an Image or another medium
+        name: str,  # Name to get it back by
+    ) -> Self:
+        "The artifact with the files of a medium."
+        from mlops_lit.track.media import as_media
+
+        if (medium := as_media(value)) is None:
+            raise InputError(
+                f"{name!r} is a {value.__class__.__name__}, no table or picture. Add a file, a frame or bytes."
+            )
+        with tempfile.TemporaryDirectory() as scratch:
+            record = medium.to_record(Path(scratch), name)
+            self.add_bytes(to_json(record), f"{name}.media.json")
+            for file in sorted(found for found in Path(scratch).rglob("*") if found.is_file()):
+                self.files[file.relative_to(scratch).as_posix()] = file.read_bytes()
+        return self
+
     def save(self) -> ArtifactVersion:
         "The version that the current run makes of it."
         from mlops_lit.track.run import log_artifact
 
         return log_artifact(self)
 
-    def wait(self) -> Artifact:
+    def wait(self) -> Self:
         "The artifact itself: nothing is sent anywhere, so there is nothing to wait for."
         return self
 
@@ -132,37 +166,6 @@ class Artifact:
     remove = NotSupported("collect the files that shall be in it")
     link = NotSupported("there is no registry yet. Give the version an alias")
     ttl = NotSupported("nothing is removed by its age")
-
-    def add_frame(
-        self,
-        frame: pd.DataFrame,  # A table; its index is not kept
-        name: str = "table.parquet",  # Path inside, ending in .parquet or .csv
-    ) -> Artifact:
-        "The artifact with the frame as a Parquet or CSV file."
-        return self.add_bytes(frame_bytes(frame, Path(name).suffix), name)
-
-# %% ../../nbs/track/03_artifact.ipynb #92052bd9
-def type_name(
-    value: Any,  # Anything
-) -> str:
-    "The name of its type."
-    return type(value).__name__
-
-# %% ../../nbs/track/03_artifact.ipynb #25b5ed2b
-def frame_bytes(
-    frame: pd.DataFrame,  # A table; its index is not kept
-    suffix: str,  # ".parquet" or ".csv"
-) -> bytes:
-    "The frame as a file of that kind."
-    if suffix == ".csv":
-        return frame.to_csv(index=False).encode()
-    if suffix != ".parquet":
-        raise InputError(
-            f"A frame cannot be stored as {suffix!r}. Name the file *.parquet or *.csv."
-        )
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return buffer.getvalue()
 
 # %% ../../nbs/track/03_artifact.ipynb #12fb331b
 class UsedArtifact(ArtifactVersion):
