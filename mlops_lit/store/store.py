@@ -15,6 +15,7 @@ __all__ = ['STORE_FORMAT', 'Edge', 'Problem', 'Artifacts', 'Store', 'open_store'
 # %% ../../nbs/store/10_store.ipynb #3c3325b8
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,9 +212,9 @@ class Store(Artifacts):
         folder = self.run_folder(run)
         if reasons := uses_of_run(self, folder.name):
             raise InputError(f"Run {folder.name} is in use and stays: {'; '.join(reasons)}.")
-        trash = self.folder / "trash" / folder.name
-        trash.parent.mkdir(exist_ok=True)
-        os.rename(folder, trash)  # From here on nobody sees half a run
+        (self.folder / "trash").mkdir(exist_ok=True)
+        trash = tempfile.mkdtemp(prefix="gone-", dir=self.folder / "trash")
+        os.rename(folder, os.path.join(trash, folder.name))  # From here on nobody sees half a run
         shutil.rmtree(trash)
         return folder.name
 
