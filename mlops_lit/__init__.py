@@ -48,6 +48,7 @@ Modules:
 - `mlops_lit.store.catalog`: An index of the files, never the truth: delete it and it comes back equal.
 - `mlops_lit.store.files`: Writing a file so that a reader never sees half of it, and JSON that keeps NaN.
 - `mlops_lit.store.history`: Every point that was logged, in any order, none dropped.
+- `mlops_lit.store.intake`: Ten thousand files or one of two gigabytes: read once, hashed once, written once.
 - `mlops_lit.store.journal`: Who moved `production`, when, and from where: a list of entries that can be added to and not quietly changed.
 - `mlops_lit.store.objects`: Bytes kept once, under the digest of what they are, and checked each time they are read.
 - `mlops_lit.store.overview`: One row per run, one column per fact, and a condition in SQL over them.
