@@ -53,6 +53,7 @@ Modules:
 - `mlops_lit.store.objects`: Bytes kept once, under the digest of what they are, and checked each time they are read.
 - `mlops_lit.store.overview`: One row per run, one column per fact, and a condition in SQL over them.
 - `mlops_lit.store.query`: SELECT over runs, histories, artifacts and logged tables, as if the folder of files were a database.
+- `mlops_lit.store.references`: Data that stays where it is: the address, and how to recognise the bytes.
 - `mlops_lit.store.remote`: A bucket as a folder of files: read, written, listed, and one name claimed by exactly one of many.
 - `mlops_lit.store.runs`: A run is a folder that can be zipped, e-mailed and read without mlops_lit.
 - `mlops_lit.store.sql`: One SELECT over tables that are handed in, in a database that sees no file and cannot be changed.
