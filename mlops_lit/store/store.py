@@ -9,8 +9,7 @@ and checks on request that every byte is what it was."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['STORE_FORMAT', 'Edge', 'Problem', 'Artifacts', 'Store', 'open_store', 'prepare', 'find_run', 'find_version',
-           'uses_of_run']
+__all__ = ['STORE_FORMAT', 'Edge', 'Problem', 'Store', 'open_store', 'prepare', 'find_run', 'uses_of_run']
 
 # %% ../../nbs/store/14_store.ipynb #3c3325b8
 import os
@@ -23,20 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, did_you_mean
 from ..settings import load_settings
-from mlops_lit.store.artifacts import (
-    VERSION,
-    ArtifactVersion,
-    parse_ref,
-    put_version,
-    read_version,
-    versions,
-)
+from .artifacts import read_version
 from .files import SAFE_NAME, create_once, from_json, to_json
-from .journal import aliases, chain_problems, move_alias
+from .journal import chain_problems
 from .objects import CorruptObject, verified_path
 from .history import read_histories, read_history, summarize
 from .runs import close_if_crashed, create_run_folder, read_record
 from .overview import matching_runs, run_row, runs_frame
+from .versions import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,59 +54,8 @@ class Problem:
     where: str  # File or object, relative to the store
     message: str  # What is wrong
 
-# %% ../../nbs/store/14_store.ipynb #4258da47
-class Artifacts:
-    "The artifacts of a store."
-
-    folder: Path  # The store's folder
-
-    def put_artifact(
-        self,
-        name: str,  # Name of the artifact
-        files: Mapping[str, bytes],  # Relative path -> content
-        **fields: Any,  # type, description, metadata, run_id
-    ) -> ArtifactVersion:
-        "The new version, or the latest one when its content is the same."
-        prepare(self.folder)
-        return put_version(self.folder, name, files, **fields)
-
-    def artifact(
-        self,
-        ref: str,  # "loans:v3", "loans:production" or "loans"
-    ) -> ArtifactVersion:
-        "The version a reference means."
-        return find_version(self.folder, ref)
-
-    def artifacts(self) -> list[ArtifactVersion]:
-        "Every version of every artifact, by name and number."
-        names = sorted(path.name for path in (self.folder / "artifacts").glob("*") if path.is_dir())
-        return [
-            read_version(self.folder, name, n)
-            for name in names
-            for n in versions(self.folder, name)
-        ]
-
-    def aliases(
-        self,
-        name: str,  # Name of the artifact
-    ) -> dict[str, str]:
-        "Alias -> version, `latest` among them."
-        numbers = versions(self.folder, name)
-        latest = {"latest": f"v{numbers[-1]}"} if numbers else {}
-        return {**aliases(self.folder / "journal", name), **latest}
-
-    def set_alias(
-        self,
-        ref: str,  # The version it shall point to
-        alias: str,  # e.g. "production"
-        run_id: str | None = None,  # The run that asks for it
-    ) -> None:
-        "Move an alias; the move is an entry of the journal."
-        found = self.artifact(ref)
-        move_alias(self.folder / "journal", found.name, alias, found.version, run_id)
-
 # %% ../../nbs/store/14_store.ipynb #5be7a563
-class Store(Artifacts):
+class Store(Labels):
     "A folder of runs, artifacts and their history."
 
     def __init__(
@@ -122,6 +64,9 @@ class Store(Artifacts):
     ):
         self.folder = Path(os.path.abspath(folder))
         _check_format(self.folder)
+
+    def _prepare(self) -> None:
+        prepare(self.folder)
 
     def _catalog(self) -> Any:
         "The catalog, up to date."
@@ -307,27 +252,6 @@ def find_run(
     raise InputError(
         f"There is no run {run!r} in {runs.parent}. `mlops-lit runs` lists them.{did_you_mean(run, named)}"
     )
-
-# %% ../../nbs/store/14_store.ipynb #2a23c707
-def find_version(
-    store: Path,  # The store's folder
-    ref: str,  # "loans:v3", "loans:production" or "loans"
-) -> ArtifactVersion:
-    "The version a reference means."
-    name, label = parse_ref(ref)
-    numbers = versions(store, name)
-    if not numbers:
-        known = sorted(path.name for path in (store / "artifacts").glob("*"))
-        raise InputError(
-            f"There is no artifact {name!r} in {store}, only {known}.{did_you_mean(name, known)}"
-        )
-    labels = {**aliases(store / "journal", name), "latest": f"v{numbers[-1]}"}
-    version = labels.get(label, label)
-    if not VERSION.fullmatch(version) or int(version[1:]) not in numbers:
-        raise InputError(
-            f"{name!r} has no version or alias {label!r}. It has v{numbers[0]} to v{numbers[-1]} and {sorted(labels)}.{did_you_mean(label, labels)}"
-        )
-    return read_version(store, name, int(version[1:]))
 
 # %% ../../nbs/store/14_store.ipynb #deba3d0b
 def uses_of_run(
