@@ -37,7 +37,13 @@ from mlops_lit.store.files import (
     write_atomic,
 )
 from .intake import Intake, copy_and_digest
-from .objects import check_digest, digest_bytes, digest_file, located_path, verified_path
+from mlops_lit.store.objects import (
+    check_digest,
+    digest_bytes,
+    digest_file,
+    located_path,
+    verified_path,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +58,9 @@ class FileEntry:
     "One file of a version."
 
     path: str  # Relative path inside the artifact, with forward slashes
-    digest: str  # BLAKE3 of its bytes; of a reference also what its server says of them, e.g. "etag:…"
+    digest: (
+        str  # BLAKE3 of its bytes; of a reference also what its server says of them, e.g. "etag:…"
+    )
     size_bytes: int  # Its length
     ref: str | None = None  # Address of the bytes, when they are not in the store
 
@@ -74,9 +82,13 @@ class Manifest:
     metadata: dict[str, Any] = field(default_factory=dict)  # Plain data given by its maker
     run_id: str | None = None  # The run that made it; None when it came from outside a run
     created_at: str = ""  # ISO time in UTC
-    ttl_s: float | None = None  # Seconds after which it may be removed when nothing refers to it; None: never
+    ttl_s: float | None = (
+        None  # Seconds after which it may be removed when nothing refers to it; None: never
+    )
     tags: tuple[str, ...] = ()  # Words to find it by
-    removed: dict[str, Any] | None = None  # When and why its files were removed; None: they are there
+    removed: dict[str, Any] | None = (
+        None  # When and why its files were removed; None: they are there
+    )
     store: Path = Path()  # The store's folder
 
     @property
@@ -162,7 +174,9 @@ class ArtifactVersion(Manifest):
         path_prefix: str = "",  # Only files whose path begins so; empty: all
     ) -> Path:
         "The folder that holds copies of the files, each checked against its digest."
-        folder = Path(root if root is not None else Path("artifacts", f"{self.name}-{self.version}"))
+        folder = Path(
+            root if root is not None else Path("artifacts", f"{self.name}-{self.version}")
+        )
         wanted = [self.entry(file) for file in self.files if file.startswith(path_prefix)]
         if not wanted:
             self.entry(path_prefix or None)  # Says why there is nothing
@@ -179,7 +193,9 @@ class ArtifactVersion(Manifest):
 
     def verify(
         self,
-        root: str | Path | None = None,  # A folder from `download`, to be compared; None: what the store holds
+        root: str
+        | Path
+        | None = None,  # A folder from `download`, to be compared; None: what the store holds
     ) -> None:
         "Raise an error that names the first file that is not what it was."
         if root is not None:
@@ -207,10 +223,20 @@ def _copy_out(version: ArtifactVersion, entry: FileEntry, folder: Path) -> None:
     target = folder / entry.path
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.parent.resolve() != folder.resolve() / Path(entry.path).parent:
-        raise InputError(f"{target} lies outside {folder}: a folder on the way is a link. Remove the link.")
-    if target.is_file() and target.stat().st_size == entry.size_bytes and digest_file(target) == entry.digest:
+        raise InputError(
+            f"{target} lies outside {folder}: a folder on the way is a link. Remove the link."
+        )
+    if (
+        target.is_file()
+        and target.stat().st_size == entry.size_bytes
+        and digest_file(target) == entry.digest
+    ):
         return
-    source = version.path(entry.path) if entry.ref else located_path(version.store / "objects", entry.digest)
+    source = (
+        version.path(entry.path)
+        if entry.ref
+        else located_path(version.store / "objects", entry.digest)
+    )
     scratch = target.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         found = copy_and_digest(source, scratch)
@@ -291,7 +317,9 @@ def content_digest(
     "One digest for all files: it changes when a path or a byte changes."
     entries = [files[path] for path in sorted(files)]
     return digest_bytes(
-        to_json([[e.path, e.digest] if e.ref is None else [e.path, e.digest, e.ref] for e in entries])
+        to_json(
+            [[e.path, e.digest] if e.ref is None else [e.path, e.digest, e.ref] for e in entries]
+        )
     )
 
 # %% ../../nbs/store/06_artifacts.ipynb #45a63754
@@ -313,7 +341,9 @@ MANIFEST_FILE = re.compile(rf"{VERSION.pattern}\.json")
 def put_version(
     store: Path,  # The store's folder
     name: str,  # Name of the artifact
-    files: Mapping[str, bytes | FileEntry],  # Relative path -> content, or what an intake or a version says of it
+    files: Mapping[
+        str, bytes | FileEntry
+    ],  # Relative path -> content, or what an intake or a version says of it
     intake: Intake | None = None,  # What holds the bytes of the entries; None: the store itself
     type: str = "dataset",  # Kind of artifact, e.g. "dataset", "model"
     **fields: Any,  # Other fields of the manifest: description, metadata, run_id, ttl_s, tags
@@ -361,7 +391,9 @@ def check_paths(
     folders = {path.rpartition("/")[0] for path in known if "/" in path}
     while folders:
         if both := sorted(known & folders):
-            raise InputError(f"{both[0]!r} would be a file and a folder in one artifact. Rename one.")
+            raise InputError(
+                f"{both[0]!r} would be a file and a folder in one artifact. Rename one."
+            )
         folders = {path.rpartition("/")[0] for path in folders if "/" in path}
 
 # %% ../../nbs/store/06_artifacts.ipynb #54a747bc
@@ -370,7 +402,11 @@ def _claim(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
     name, digest = manifest["name"], manifest["digest"]
     while True:
         numbers = versions(store, name)
-        if numbers and (latest := read_version(store, name, numbers[-1])).digest == digest and not latest.removed:
+        if (
+            numbers
+            and (latest := read_version(store, name, numbers[-1])).digest == digest
+            and not latest.removed
+        ):
             return latest
         number = numbers[-1] + 1 if numbers else 1
         numbered = numbered_manifest(manifest, number)
@@ -386,18 +422,29 @@ def numbered_manifest(
     head = {"format": manifest["format"], "name": manifest["name"], "version": f"v{number}"}
     files = b",\n".join(b"    " + to_json(entry) for entry in manifest["files"])
     text = to_json({**head, **manifest, "version": f"v{number}", "files": []}, indent=True)
-    return text.replace(b'"files": []', b'"files": [\n' + files + b"\n  ]" if files else b'"files": []') + b"\n"
+    return (
+        text.replace(
+            b'"files": []', b'"files": [\n' + files + b"\n  ]" if files else b'"files": []'
+        )
+        + b"\n"
+    )
 
 # %% ../../nbs/store/06_artifacts.ipynb #5552010a
 def _spool(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
     "Keep the manifest until its number is claimed on the bucket, unless the latest version seen is equal."
     name, digest = manifest["name"], manifest["digest"]
     numbers = versions(store, name)
-    if numbers and (latest := read_version(store, name, numbers[-1])).digest == digest and not latest.removed:
+    if (
+        numbers
+        and (latest := read_version(store, name, numbers[-1])).digest == digest
+        and not latest.removed
+    ):
         return latest
     label = f"{PENDING}{digest[:12]}"
     manifest = {**manifest, "version": label}
-    write_atomic(store / "spool" / "versions" / f"{name}.{label}.json", to_json({"manifest": manifest}))
+    write_atomic(
+        store / "spool" / "versions" / f"{name}.{label}.json", to_json({"manifest": manifest})
+    )
     return version_of(manifest, store)
 
 # %% ../../nbs/store/06_artifacts.ipynb #35fe5723
@@ -433,9 +480,15 @@ def version_of(
     "The version, its paths checked."
     entries = [FileEntry(**entry) for entry in manifest["files"]]
     check_paths(entry.path for entry in entries)
-    known = {key: value for key, value in manifest.items() if key in ArtifactVersion.__dataclass_fields__}
+    known = {
+        key: value for key, value in manifest.items() if key in ArtifactVersion.__dataclass_fields__
+    }
     return ArtifactVersion(
-        **{**known, "files": {entry.path: entry for entry in entries}, "tags": tuple(known.get("tags") or ())},
+        **{
+            **known,
+            "files": {entry.path: entry for entry in entries},
+            "tags": tuple(known.get("tags") or ()),
+        },
         store=store,
     )
 

@@ -207,12 +207,16 @@ def _regular(entry: os.DirEntry[str]) -> os.stat_result:
         found = entry.stat()
         entry.name.encode()
     except FileNotFoundError:
-        raise InputError(f"{entry.path} is a link to nothing. Remove it, or add files one by one.") from None
+        raise InputError(
+            f"{entry.path} is a link to nothing. Remove it, or add files one by one."
+        ) from None
     except UnicodeEncodeError:
         raise InputError(f"{entry.path!r} has a name that is not UTF-8. Rename it.") from None
     if not stat.S_ISREG(found.st_mode):
         what = "a link to a folder" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
-        raise InputError(f"{entry.path} is {what}. Add what it stands for by itself, under a name of its own.")
+        raise InputError(
+            f"{entry.path} is {what}. Add what it stands for by itself, under a name of its own."
+        )
     return found
 
 # %% ../../nbs/store/17_intake.ipynb #108320d3
@@ -224,7 +228,8 @@ class Intake:
 
     def __init__(
         self,
-        store: Path | None = None,  # The store's folder if it is known; None: a temporary folder holds the bytes
+        store: Path
+        | None = None,  # The store's folder if it is known; None: a temporary folder holds the bytes
     ):
         self.store = store if store and store.is_dir() else None
         self._homes = [self.store / "objects"] if self.store else []  # Where its objects lie by now
@@ -272,7 +277,10 @@ class Intake:
                 known.note(name, found, taken[name][0])
                 progress(found.st_size)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            jobs = [(n, pool.submit(self._take_large, root / n, files[n], immutable, progress)) for n in large]
+            jobs = [
+                (n, pool.submit(self._take_large, root / n, files[n], immutable, progress))
+                for n in large
+            ]
             for name, job in jobs:
                 taken[name] = job.result()
                 known.note(name, files[name], taken[name][0])
@@ -294,7 +302,9 @@ class Intake:
             raise _changed_meanwhile(path)
         digest = digest_bytes(data)
         if self.store is not None:
-            _put_small(f"{self._homes[0]}/{digest[:2]}", digest[2:], data, path if immutable else None)
+            _put_small(
+                f"{self._homes[0]}/{digest[:2]}", digest[2:], data, path if immutable else None
+            )
             self._sure.add(digest)
         else:
             self._held.setdefault(digest, data)
@@ -375,7 +385,9 @@ class Intake:
         )
 
 # %% ../../nbs/store/17_intake.ipynb #666ef2c3
-RENEW_S = 3_600.0  # An object that is older and wanted again is made young, so that no clean-up takes it
+RENEW_S = (
+    3_600.0  # An object that is older and wanted again is made young, so that no clean-up takes it
+)
 
 # %% ../../nbs/store/17_intake.ipynb #2ea353f5
 def is_stored(
@@ -428,7 +440,9 @@ def _put_small(folder: str, name: str, data: bytes, immutable: str | None) -> No
     "Put an object straight to its place, as a link to the file that will not change or with one write."
     try:
         if immutable is None or not _linked(immutable, f"{folder}/{name}"):
-            file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+            file = os.open(
+                f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444
+            )
             try:
                 written = os.write(file, data)
             finally:

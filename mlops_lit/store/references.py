@@ -33,7 +33,8 @@ UNCHECKED = "unchecked"
 # %% ../../nbs/store/18_references.ipynb #c4843807
 def reference_entries(
     uri: str,  # "s3://…", "gs://…", "az://…", "https://…", "file://…" or a path
-    name: str | None = None,  # Path inside the artifact; None: the last part of the address; of a folder: its top
+    name: str
+    | None = None,  # Path inside the artifact; None: the last part of the address; of a folder: its top
     checksum: bool = True,  # False: only the address is kept, nothing is looked at
     max_objects: int | None = None,  # More files below the address are refused; None: 100,000
 ) -> list[FileEntry]:
@@ -52,7 +53,10 @@ def reference_entries(
     if len(found) == 1 and found[0].path == "":
         last = PurePosixPath(unquote(urlsplit(uri).path)).name or "data"
         return [replace(found[0], path=check_relative_path(name or last))]
-    return [replace(entry, path=check_relative_path(f"{name}/{entry.path}" if name else entry.path)) for entry in found]
+    return [
+        replace(entry, path=check_relative_path(f"{name}/{entry.path}" if name else entry.path))
+        for entry in found
+    ]
 
 # %% ../../nbs/store/18_references.ipynb #c157e61c
 def _too_many(uri: str, most: int) -> InputError:
@@ -99,7 +103,12 @@ def _look_in_bucket(uri: str, most: int) -> list[FileEntry]:
     if len(found) > most:
         raise _too_many(uri, most)
     return [
-        FileEntry(entry.key.removeprefix(prefix), f"etag:{entry.stamp}", entry.size_bytes, f"{bucket.url.rstrip('/')}/{entry.key}")
+        FileEntry(
+            entry.key.removeprefix(prefix),
+            f"etag:{entry.stamp}",
+            entry.size_bytes,
+            f"{bucket.url.rstrip('/')}/{entry.key}",
+        )
         for entry in found
     ]
 
@@ -112,9 +121,13 @@ def _ask_server(uri: str, method: str) -> Any:
     try:
         return urllib.request.urlopen(urllib.request.Request(uri, method=method), timeout=30)
     except urllib.error.HTTPError as error:
-        raise InputError(f"{uri} answers {error.code} {error.reason}. Check the address and the right to read it.") from None
+        raise InputError(
+            f"{uri} answers {error.code} {error.reason}. Check the address and the right to read it."
+        ) from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{uri} cannot be reached: {error}. Check the address and the network.") from None
+        raise InputError(
+            f"{uri} cannot be reached: {error}. Check the address and the network."
+        ) from None
 
 
 def _server_stamp(answer: Any, uri: str) -> str:
@@ -151,7 +164,9 @@ def referenced_path(
     "A path to the bytes, which are what they were when the reference was made."
     uri = entry.ref or ""
     if entry.digest == UNCHECKED:
-        raise InputError(f"{entry.path} is only the address {uri}: what it means was not recorded. Read it there.")
+        raise InputError(
+            f"{entry.path} is only the address {uri}: what it means was not recorded. Read it there."
+        )
     scheme = urlsplit(uri).scheme
     if scheme == "file":
         return _unchanged_file(_local(uri), entry)
@@ -160,7 +175,12 @@ def referenced_path(
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = target.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
-            _check_same(entry, (_fetch_from_server if scheme in ("http", "https") else _fetch_from_bucket)(uri, scratch))
+            _check_same(
+                entry,
+                (_fetch_from_server if scheme in ("http", "https") else _fetch_from_bucket)(
+                    uri, scratch
+                ),
+            )
             os.replace(scratch, target)
         finally:
             scratch.unlink(missing_ok=True)
@@ -170,7 +190,9 @@ def referenced_path(
 def _unchanged_file(path: Path, entry: FileEntry) -> Path:
     "The path, after its bytes were compared."
     if not path.is_file():
-        raise CorruptObject(f"{path}, to which {entry.path} refers, is gone. Restore it from a copy.")
+        raise CorruptObject(
+            f"{path}, to which {entry.path} refers, is gone. Restore it from a copy."
+        )
     _check_same(entry, digest_file(path))
     return path
 

@@ -122,7 +122,9 @@ class Artifacts:
     def put_artifact(
         self,
         name: str,  # Name of the artifact
-        files: Mapping[str, bytes | FileEntry],  # Relative path -> content, or an entry of an intake or a version
+        files: Mapping[
+            str, bytes | FileEntry
+        ],  # Relative path -> content, or an entry of an intake or a version
         intake: Intake | None = None,  # What holds the bytes of the entries; None: the store itself
         **fields: Any,  # type, description, metadata, run_id, ttl_s, tags
     ) -> ArtifactVersion:
@@ -146,7 +148,11 @@ class Artifacts:
         "Every version of every artifact, by name and number."
         self._fresh()
         names = [name] if name is not None else artifact_names(self.folder)
-        found = [read_version(self.folder, n, number) for n in names for number in versions(self.folder, n)]
+        found = [
+            read_version(self.folder, n, number)
+            for n in names
+            for number in versions(self.folder, n)
+        ]
         found += [version for n in names for version in pending_versions(self.folder, n)]
         return [with_facts(version) for version in found if removed or not version.removed]
 
@@ -192,7 +198,9 @@ class Labels(Artifacts):
         self._fresh()
         known = aliases(self.folder / "journal", parse_ref(name)[0])
         if alias not in known:
-            raise InputError(f"{name!r} has no alias {alias!r}, only {sorted(known)}.{did_you_mean(alias, known)}")
+            raise InputError(
+                f"{name!r} has no alias {alias!r}, only {sorted(known)}.{did_you_mean(alias, known)}"
+            )
         move_alias(self.folder / "journal", name, alias, None, run_id)
 
     def describe(
@@ -200,9 +208,13 @@ class Labels(Artifacts):
         ref: str,  # Which version
         *,
         description: str | None = None,  # For readers; None: as it is
-        metadata: Mapping[str, Any] | None = None,  # Plain data in place of what there is; None: as it is
+        metadata: Mapping[str, Any]
+        | None = None,  # Plain data in place of what there is; None: as it is
         tags: Iterable[str] | None = None,  # Its tags from now on; None: as they are
-        ttl: timedelta | float | bool | None = None,  # Days or a timedelta; False: it is kept for ever; None: as it is
+        ttl: timedelta
+        | float
+        | bool
+        | None = None,  # Days or a timedelta; False: it is kept for ever; None: as it is
     ) -> ArtifactVersion:
         "The version with what is said of it now."
         found = self.artifact(ref)
@@ -238,14 +250,17 @@ def seconds_to_live(
     if seconds is None and isinstance(ttl, (int, float)) and ttl is not True:
         seconds = float(ttl) * 86_400
     if seconds is None or not 0 < seconds < 1e12:
-        raise InputError(f"ttl={ttl!r} is no time to live. Pass a timedelta such as timedelta(days=30), or days.")
+        raise InputError(
+            f"ttl={ttl!r} is no time to live. Pass a timedelta such as timedelta(days=30), or days."
+        )
     return seconds
 
 # %% ../../nbs/store/19_versions.ipynb #c9c95c37
 def uses_of_version(
     store: Any,  # A `Store`
     version: ArtifactVersion,  # One of its versions
-    users: Mapping[str, list[str]] | None = None,  # Reference -> runs that used it, when many are asked for; None: looked up
+    users: Mapping[str, list[str]]
+    | None = None,  # Reference -> runs that used it, when many are asked for; None: looked up
 ) -> list[str]:
     "Why the version must stay, a phrase each; empty when it may be removed."
     if users is None:
@@ -279,7 +294,9 @@ def remove_version(
     version = store.artifact(ref)
     version.entry(next(iter(version.files), None))
     if version.version.startswith(PENDING):
-        raise InputError(f"{version.ref} has no number yet. Run `mlops-lit store sync`, then remove it.")
+        raise InputError(
+            f"{version.ref} has no number yet. Run `mlops-lit store sync`, then remove it."
+        )
     if reasons := uses_of_version(store, version, users):
         raise InputError(f"{version.ref} is in use and stays: {'; '.join(reasons)}.")
     from mlops_lit.store.remote import remote_of
