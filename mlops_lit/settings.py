@@ -62,9 +62,9 @@ DEFAULTS = {
     "reports": "nbs/reports",
     "site": "_site",
 }
-# Variables that are no lines of the file: which run executes a notebook, whether to record, and where alerts go, which is a secret.
 TEXTS = ("project", "catalog")  # The keys whose values are no paths
-NOT_SETTINGS = {"run", "root", "mode", "alert_webhook"}
+# Variables that are no lines of the file: which run executes a notebook, whether to record, where alerts go, which is a secret, and what this package's own tests need.
+NOT_SETTINGS = {"run", "root", "mode", "alert_webhook", "test_postgres"}
 
 # %% ../nbs/02_settings.ipynb #c79c23b1
 def find_root(
