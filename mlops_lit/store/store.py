@@ -13,6 +13,7 @@ __all__ = ['STORE_FORMAT', 'Edge', 'Problem', 'Store', 'open_store', 'prepare', 
 
 # %% ../../nbs/store/14_store.ipynb #3c3325b8
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, did_you_mean
-from ..settings import load_settings
+from ..settings import Settings, load_settings
 from .artifacts import read_version
 from .files import SAFE_NAME, create_once, from_json, to_json
 from .journal import chain_problems
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% ../../nbs/store/14_store.ipynb #3a5b09d6
-STORE_FORMAT = 1
+STORE_FORMAT = 2  # 1 had no id
 
 # %% ../../nbs/store/14_store.ipynb #6f80ce0d
 @dataclass(frozen=True)
@@ -61,8 +62,10 @@ class Store(Labels):
     def __init__(
         self,
         folder: Path,  # The store's folder; it is made when something is first written
+        catalog: str = "",  # SQLAlchemy URL of a team's PostgreSQL; empty: a SQLite file in the folder
     ):
         self.folder = Path(os.path.abspath(folder))
+        self.catalog = catalog
         _check_format(self.folder)
 
     def _prepare(self) -> None:
@@ -72,7 +75,7 @@ class Store(Labels):
         "The catalog, up to date."
         from mlops_lit.store.catalog import current_catalog
 
-        return current_catalog(self.folder)
+        return current_catalog(self.folder, self.catalog)
 
     def create_run(
         self,
@@ -182,17 +185,21 @@ class Store(Labels):
 
     def rebuild(self) -> int:
         "Make the catalog again from the files; the number of runs in it."
-        (self.folder / "catalog.db").unlink(missing_ok=True)
-        return len(self.records())
+        from mlops_lit.store.catalog import all_records, rebuild_catalog
+
+        return len(all_records(rebuild_catalog(self.folder, self.catalog)))
 
 # %% ../../nbs/store/14_store.ipynb #49bb0dd6
 def open_store(
     folder: Path
     | str
     | None = None,  # The store's folder; None: that of the project around the working directory
+    settings: Settings | None = None,  # The project's; None: those around the working directory
 ) -> Store:
     "The store in `folder`; nothing is written until something is kept."
-    return Store(Path(folder) if folder else load_settings().store)
+    settings = settings or load_settings()
+    place = Path(os.path.abspath(folder)) if folder else settings.store
+    return Store(place, settings.catalog if place == settings.store else "")
 
 # %% ../../nbs/store/14_store.ipynb #f9c21400
 def _check_format(folder: Path) -> None:
@@ -211,12 +218,19 @@ def _check_format(folder: Path) -> None:
 def prepare(
     folder: Path,  # The store's folder
 ) -> None:
-    "Make the folder and its store.json when they are missing."
+    "Make the folder and its store.json when they are missing; one of an older format is refused."
+    path = folder / "store.json"
     try:
-        if not (folder / "store.json").exists():
-            create_once(folder / "store.json", to_json({"format": STORE_FORMAT}) + b"\n")
+        if not path.exists():
+            facts = {"format": STORE_FORMAT, "id": secrets.token_hex(8)}
+            create_once(path, to_json(facts) + b"\n")
+        found = from_json(path.read_bytes()).get("format", 0)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise _not_writable(folder, error) from None
+    if found < STORE_FORMAT:
+        raise InputError(
+            f"The store {folder} has format {found}; this version reads it and writes format {STORE_FORMAT}. Run `mlops-lit store upgrade` first, nothing was changed."
+        )
 
 # %% ../../nbs/store/14_store.ipynb #d0a5f542
 def _not_writable(folder: Path, error: OSError) -> InputError:
