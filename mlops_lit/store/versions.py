@@ -223,7 +223,7 @@ class Labels(Artifacts):
             "metadata": dict(metadata) if metadata is not None else None,
             "tags": sorted({check_tag(tag) for tag in tags}) if tags is not None else None,
         }
-        facts = {key: value for key, value in given.items() if value is not None}
+        facts: dict[str, Any] = {k: value for k, value in given.items() if value is not None}
         if ttl is not None:
             facts["ttl_s"] = seconds_to_live(ttl)
         if facts:

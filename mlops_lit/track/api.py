@@ -977,7 +977,8 @@ class Api:
         per_page: int = 50,  # Without effect: there are no pages
     ) -> list[RunArtifact]:
         "Versions by name, the newest of each first."
-        every = sorted(reversed(self.store.artifacts()), key=lambda version: version.name)
+        newest_first = self.store.artifacts()[::-1]
+        every = sorted(newest_first, key=lambda version: version.name)
         if name is not None:
             name = name.rpartition("/")[2]
             names = sorted({version.name for version in every})

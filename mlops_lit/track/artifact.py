@@ -14,6 +14,7 @@ __all__ = ['POLICIES', 'SHOWN_FROM_BYTES', 'CHANGEABLE', 'FileSet', 'likely_stor
 
 # %% ../../nbs/track/03_artifact.ipynb #53b40fb8
 import contextlib
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -151,7 +152,7 @@ def byte_progress(
         TransferSpeedColumn,
     )
 
-    columns = [
+    columns: list[Any] = [
         "{task.description}",
         BarColumn(),
         DownloadColumn(),
