@@ -46,6 +46,7 @@ Modules:
 - `mlops_lit.site.stage`: Notebooks as people write them become notebooks as a renderer can read them.
 - `mlops_lit.store.artifacts`: `loans:v3` means the same bytes for ever, whoever asks.
 - `mlops_lit.store.catalog`: An index of the files, never the truth: delete it and it comes back equal.
+- `mlops_lit.store.cleanup`: What could be freed, shown first; what is in use is not among it.
 - `mlops_lit.store.files`: Writing a file so that a reader never sees half of it, and JSON that keeps NaN.
 - `mlops_lit.store.history`: Every point that was logged, in any order, none dropped.
 - `mlops_lit.store.intake`: Ten thousand files or one of two gigabytes: read once, hashed once, written once.

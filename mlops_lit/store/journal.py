@@ -89,10 +89,11 @@ def current_entries(
     journal: Path,  # The store's folder `journal`
 ) -> list[dict[str, Any]]:
     "All entries in order, read once each; then those that wait to be appended."
-    known = _read_once.setdefault(journal, [])
-    if (last := count_entries(journal)) < len(known):
-        known.clear()  # Another journal stands in its place
-    known += [read_entry(journal, number) for number in range(len(known) + 1, last + 1)]
+    known, last = _read_once.get(journal, []), count_entries(journal)
+    if last < len(known):
+        known = []  # Another journal stands in its place
+    known = [*known, *(read_entry(journal, number) for number in range(len(known) + 1, last + 1))]
+    _read_once[journal] = known
     waiting = []
     for path in sorted((journal.parent / "spool" / "journal").glob("*.json")):
         with contextlib.suppress(FileNotFoundError):  # Appended in this moment
