@@ -44,6 +44,7 @@ from mlops_lit.store.objects import (
     located_path,
     verified_path,
 )
+from .remote import remote_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,6 +149,10 @@ class ArtifactVersion(Manifest):
             from mlops_lit.store.references import referenced_path
 
             return referenced_path(entry, self.store)
+        if remote_of(self.store) is not None:
+            from mlops_lit.store.mirror import fetch_object
+
+            return fetch_object(self.store, entry.digest)
         return verified_path(self.store / "objects", entry.digest)
 
     def read(
@@ -234,7 +239,7 @@ def _copy_out(version: ArtifactVersion, entry: FileEntry, folder: Path) -> None:
         return
     source = (
         version.path(entry.path)
-        if entry.ref
+        if entry.ref or remote_of(version.store)
         else located_path(version.store / "objects", entry.digest)
     )
     scratch = target.parent / f".{secrets.token_hex(8)}.tmp"
@@ -371,8 +376,6 @@ def put_version(
         "digest": content_digest(entries),
         "files": [entries[path].as_dict() for path in sorted(entries)],
     }
-    from mlops_lit.store.remote import remote_of
-
     return _claim(store, manifest) if remote_of(store) is None else _spool(store, manifest)
 
 # %% ../../nbs/store/06_artifacts.ipynb #065b8362

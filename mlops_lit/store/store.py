@@ -25,10 +25,12 @@ from ..errors import InputError, did_you_mean
 from ..settings import Settings, load_settings
 from .artifacts import read_version
 from .files import SAFE_NAME, create_once, from_json, to_json
+from .intake import sweep_staging
 from .journal import chain_problems
 from .objects import CorruptObject, verified_path
 from .history import read_histories, read_history, summarize
-from .runs import close_if_crashed, create_run_folder, read_record
+from .remote import remote_of
+from .runs import close_if_crashed, create_run_folder, is_mirrored, read_record
 from .overview import matching_runs, run_row, runs_frame
 from .versions import Labels
 
@@ -63,19 +65,35 @@ class Store(Labels):
         self,
         folder: Path,  # The store's folder; it is made when something is first written
         catalog: str = "",  # SQLAlchemy URL of a team's PostgreSQL; empty: a SQLite file in the folder
+        remote: str = "",  # Address of the bucket that the folder shall mirror; empty: what store.json says
     ):
         self.folder = Path(os.path.abspath(folder))
-        self.catalog = catalog
+        self.catalog, self.remote = catalog, remote
         _check_format(self.folder)
 
     def _prepare(self) -> None:
+        if self.remote:
+            from mlops_lit.store.mirror import make_mirror
+
+            make_mirror(self.folder, self.remote)
         prepare(self.folder)
+        sweep_staging(self.folder)
+
+    def _fresh(self) -> bool:
+        "Whether what others wrote is seen; a bucket that is out of reach is said once."
+        if self.remote:
+            self._prepare()
+        if remote_of(self.folder) is None:
+            return True
+        from mlops_lit.store.mirror import pull
+
+        return pull(self.folder)
 
     def _catalog(self) -> Any:
         "The catalog, up to date."
         from mlops_lit.store.catalog import current_catalog
 
-        return current_catalog(self.folder, self.catalog)
+        return current_catalog(self.folder, self.catalog, complete=self._fresh())
 
     def create_run(
         self,
@@ -83,7 +101,7 @@ class Store(Labels):
         run_id: str | None = None,  # An id of one's own; None: a new one
     ) -> Path:
         "The folder of a new run."
-        prepare(self.folder)
+        self._prepare()
         try:
             return create_run_folder(self.folder / "runs", dict(record), run_id)
         except PermissionError as error:
@@ -97,11 +115,12 @@ class Store(Labels):
 
     def _so_far(self, record: dict[str, Any]) -> dict[str, Any]:
         "The record; of a run that is running, with its summary so far."
-        if record["status"] != "running":
+        folder = self.folder / "runs" / record["id"]
+        if record["status"] != "running" or is_mirrored(folder):
             return record
         return {
             **record,
-            "summary": summarize(self.folder / "runs" / record["id"], record.get("metrics", ())),
+            "summary": summarize(folder, record.get("metrics", ())),
         }
 
     def runs(
@@ -123,7 +142,17 @@ class Store(Labels):
         self,
         run: str,  # An id, the beginning of one, or the name of a run (its newest)
     ) -> Path:
-        "The folder of one run."
+        "The folder of one run, with all its files."
+        folder = self._find(run)
+        if remote_of(self.folder) is not None:
+            from mlops_lit.store.mirror import fetch_run
+
+            fetch_run(self.folder, folder.name)
+        return folder
+
+    def _find(self, run: str) -> Path:
+        "The folder of one run; on a bucket only run.json is sure to be in it."
+        self._fresh()
         return self.folder / "runs" / find_run(self.folder / "runs", run)
 
     def run(
@@ -131,7 +160,7 @@ class Store(Labels):
         run: str,  # An id, the beginning of one, or the name of a run (its newest)
     ) -> dict[str, Any]:
         "run.json of one run; while it is running, its summary so far."
-        folder = self.run_folder(run)
+        folder = self._find(run)
         record = close_if_crashed(folder, read_record(folder))
         return self._so_far(record)
 
@@ -157,9 +186,12 @@ class Store(Labels):
         run: str,  # An id, the beginning of one, or the name of a run (its newest)
     ) -> str:
         "The id of the run that was removed with all its files; one that is in use is refused."
-        folder = self.run_folder(run)
+        folder = self._find(run)
         if reasons := uses_of_run(self, folder.name):
             raise InputError(f"Run {folder.name} is in use and stays: {'; '.join(reasons)}.")
+        if (remote := remote_of(self.folder)) is not None:
+            keys = [entry.key for entry in remote.entries(f"runs/{folder.name}")]
+            remote.remove(sorted(keys, key=lambda key: not key.endswith("/run.json")))
         (self.folder / "trash").mkdir(exist_ok=True)
         trash = tempfile.mkdtemp(prefix="gone-", dir=self.folder / "trash")
         os.rename(folder, os.path.join(trash, folder.name))  # From here on nobody sees half a run
@@ -193,13 +225,17 @@ class Store(Labels):
 def open_store(
     folder: Path
     | str
-    | None = None,  # The store's folder; None: that of the project around the working directory
+    | None = None,  # The store's folder or the address of a bucket; None: that of the project around the working directory
     settings: Settings | None = None,  # The project's; None: those around the working directory
 ) -> Store:
     "The store in `folder`; nothing is written until something is kept."
+    if isinstance(folder, str) and "://" in folder:
+        settings = load_settings(environ={**os.environ, "MLOPS_LIT_STORE": folder})
+        folder = None
     settings = settings or load_settings()
     place = Path(os.path.abspath(folder)) if folder else settings.store
-    return Store(place, settings.catalog if place == settings.store else "")
+    is_that = place == settings.store
+    return Store(place, settings.catalog if is_that else "", settings.remote if is_that else "")
 
 # %% ../../nbs/store/14_store.ipynb #f9c21400
 def _check_format(folder: Path) -> None:
