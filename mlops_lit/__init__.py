@@ -51,6 +51,7 @@ Modules:
 - `mlops_lit.store.history`: Every point that was logged, in any order, none dropped.
 - `mlops_lit.store.intake`: Ten thousand files or one of two gigabytes: read once, hashed once, written once.
 - `mlops_lit.store.journal`: Who moved `production`, when, and from where: a list of entries that can be added to and not quietly changed.
+- `mlops_lit.store.mirror`: A team's store is a bucket; the folder here is a copy of it that fills as it is read.
 - `mlops_lit.store.objects`: Bytes kept once, under the digest of what they are, and checked each time they are read.
 - `mlops_lit.store.overview`: One row per run, one column per fact, and a condition in SQL over them.
 - `mlops_lit.store.query`: SELECT over runs, histories, artifacts and logged tables, as if the folder of files were a database.

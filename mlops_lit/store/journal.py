@@ -9,8 +9,9 @@ gaps. Each entry carries the hash of the one before it: whoever edits, removes o
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['GENESIS', 'DESCRIBED', 'entry_hash', 'append_entry', 'count_entries', 'read_entry', 'read_journal', 'current_entries',
-           'write_entry', 'move_alias', 'aliases', 'describe', 'described', 'chain_problems']
+__all__ = ['GENESIS', 'DESCRIBED', 'entry_hash', 'next_entry', 'entry_bytes', 'append_entry', 'entry_path', 'count_entries',
+           'read_entry', 'read_journal', 'current_entries', 'write_entry', 'move_alias', 'aliases', 'describe',
+           'described', 'chain_problems']
 
 # %% ../../nbs/store/07_journal.ipynb #492b0c00
 import contextlib
@@ -36,27 +37,45 @@ def entry_hash(
     return digest_bytes(to_json({key: entry[key] for key in sorted(entry) if key != "hash"}))
 
 # %% ../../nbs/store/07_journal.ipynb #8c9c4d2c
+def next_entry(
+    last: dict[str, Any],  # The entry before it
+    kind: str,  # What happened, e.g. "alias"
+    **fields: Any,  # What an entry of that kind says
+) -> dict[str, Any]:
+    "The entry that follows, with its number, time and hashes; nothing is written."
+    entry = {
+        "number": last["number"] + 1,
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "kind": kind,
+        **fields,
+        "previous": last["hash"],
+    }
+    return {**entry, "hash": entry_hash(entry)}
+
+# %% ../../nbs/store/07_journal.ipynb #1d2afaf3
+def entry_bytes(
+    entry: dict[str, Any],  # One entry
+) -> bytes:
+    "What its file holds."
+    return to_json(entry, indent=True) + b"\n"
+
+# %% ../../nbs/store/07_journal.ipynb #580e9b15
 def append_entry(
     journal: Path,  # The store's folder `journal`
     kind: str,  # What happened, e.g. "alias"
     **fields: Any,  # What an entry of that kind says
 ) -> dict[str, Any]:
-    "The entry as written, with its number, time and hashes."
+    "The entry as written."
     while True:
-        last = read_entry(journal, count_entries(journal))
-        entry = {
-            "number": last["number"] + 1,
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "kind": kind,
-            **fields,
-            "previous": last["hash"],
-        }
-        entry["hash"] = entry_hash(entry)
-        if create_once(_entry_path(journal, entry["number"]), to_json(entry, indent=True) + b"\n"):
+        entry = next_entry(read_entry(journal, count_entries(journal)), kind, **fields)
+        if create_once(entry_path(journal, entry["number"]), entry_bytes(entry)):
             return entry
 
-# %% ../../nbs/store/07_journal.ipynb #1d2afaf3
-def _entry_path(journal: Path, number: int) -> Path:
+# %% ../../nbs/store/07_journal.ipynb #9ef9b474
+def entry_path(
+    journal: Path,  # The store's folder `journal`
+    number: int,  # Its number
+) -> Path:
     "File of the entry with that number."
     return journal / f"{number:08d}.json"
 
@@ -75,7 +94,7 @@ def read_entry(
     "The entry with that number."
     if number == 0:
         return {"number": 0, "hash": GENESIS}
-    return from_json(_entry_path(journal, number).read_bytes())
+    return from_json(entry_path(journal, number).read_bytes())
 
 # %% ../../nbs/store/07_journal.ipynb #5ecec166
 def read_journal(
