@@ -10,9 +10,9 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['NEVER', 'REVISION', 'SQLITE_VERSION', 'LONGEST_TEXT', 'metadata', 'runs', 'metrics', 'edges', 'artifacts', 'aliases',
-           'positions', 'open_catalog', 'store_facts', 'schema_of', 'team_engine', 'revision_of', 'Listing',
-           'list_store', 'stamp_of', 'refresh', 'current_catalog', 'rebuild_catalog', 'all_records', 'indexed_records',
-           'all_edges', 'all_versions']
+           'positions', 'open_catalog', 'store_facts', 'schema_of', 'team_engine', 'revision_of', 'lock_catalog',
+           'reason_of', 'Listing', 'list_store', 'stamp_of', 'refresh', 'current_catalog', 'rebuild_catalog',
+           'all_records', 'indexed_records', 'all_edges', 'all_versions']
 
 # %% ../../nbs/store/08_catalog.ipynb #2364a8d6
 import contextlib
@@ -230,7 +230,7 @@ revisions = sa.Table(
 # %% ../../nbs/store/08_catalog.ipynb #16f8f248
 def _make_schema(connection: sa.Connection, schema: str) -> None:
     "Make the schema with its tables, unless somebody did meanwhile."
-    _lock(connection)
+    lock_catalog(connection)
     if revision_of(connection, schema) is None:
         connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
         metadata.create_all(connection)
@@ -241,7 +241,9 @@ def _make_schema(connection: sa.Connection, schema: str) -> None:
 WAIT = "SELECT set_config('lock_timeout', '30s', true), set_config('idle_in_transaction_session_timeout', '5min', true), pg_advisory_xact_lock(:key)"
 
 # %% ../../nbs/store/08_catalog.ipynb #7bbe108a
-def _lock(connection: sa.Connection) -> bool:
+def lock_catalog(
+    connection: sa.Connection,  # To a catalog, inside a transaction
+) -> bool:
     "Be the only one who changes this store's catalog; False where the transaction was that from its beginning."
     if connection.dialect.name != "postgresql":
         return False
@@ -282,14 +284,21 @@ def _other_revision(found: str) -> str:
     return f"its tables have revision {found}, newer than {REVISION} of this version. Upgrade mlops_lit"
 
 # %% ../../nbs/store/08_catalog.ipynb #395dc4ea
+def reason_of(
+    error: Exception,  # What the driver raised
+    url: str,  # Of the database
+) -> str:
+    "The first line of what it says, without the password."
+    reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    password = sa.make_url(url).password
+    return reason.replace(str(password), "***") if password else reason
+
+# %% ../../nbs/store/08_catalog.ipynb #4dbbf41d
 def _unused(url: str, error: Exception) -> None:
     "Say why the team's catalog is not used."
-    reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    if password := sa.make_url(url).password:
-        reason = reason.replace(str(password), "***")
     if not isinstance(error, _Unusable):
         _not_before[url] = time.monotonic() + RETRY_S
-    sentence = f"The catalog {without_password(url)} is not used: {reason}. Answers come from the store's files through a SQLite catalog."
+    sentence = f"The catalog {without_password(url)} is not used: {reason_of(error, url)}. Answers come from the store's files through a SQLite catalog."
     if sentence not in _said:
         _said.add(sentence)
         warnings.warn(sentence, stacklevel=2)
@@ -490,7 +499,7 @@ def refresh(
     listing = list_store(store)
     with catalog.begin() as connection:
         changes = _find_changes(connection, store, listing, complete, anew)
-        if changes and _lock(connection):
+        if changes and lock_catalog(connection):
             changes = _find_changes(connection, store, listing, complete, anew)
         _forget_runs(connection, changes.gone_runs + changes.stale_runs)
         for ids in _chunks(changes.stale_runs):
