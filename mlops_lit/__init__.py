@@ -55,8 +55,10 @@ Modules:
 - `mlops_lit.store.query`: SELECT over runs, histories, artifacts and logged tables, as if the folder of files were a database.
 - `mlops_lit.store.remote`: A bucket as a folder of files: read, written, listed, and one name claimed by exactly one of many.
 - `mlops_lit.store.runs`: A run is a folder that can be zipped, e-mailed and read without mlops_lit.
+- `mlops_lit.store.spool`: What was made on this machine and is not in the bucket yet.
 - `mlops_lit.store.sql`: One SELECT over tables that are handed in, in a database that sees no file and cannot be changed.
 - `mlops_lit.store.store`: One object for all that is kept: runs, artifacts, aliases, lineage, and the proof that it is whole.
+- `mlops_lit.store.sync`: Written here at once, sent behind; killed at any moment, it goes on where it was.
 - `mlops_lit.track.alert`: Tell somebody now: on the console, in the record, and to a web address of the team's chat.
 - `mlops_lit.track.api`: Find runs again and read them from any program, with the names that `wandb.Api` has.
 - `mlops_lit.track.artifact`: A set of files on its way into the store.
