@@ -58,8 +58,10 @@ Modules:
 - `mlops_lit.store.references`: Data that stays where it is: the address, and how to recognise the bytes.
 - `mlops_lit.store.remote`: A bucket as a folder of files: read, written, listed, and one name claimed by exactly one of many.
 - `mlops_lit.store.runs`: A run is a folder that can be zipped, e-mailed and read without mlops_lit.
+- `mlops_lit.store.spool`: What was made on this machine and is not in the bucket yet.
 - `mlops_lit.store.sql`: One SELECT over tables that are handed in, in a database that sees no file and cannot be changed.
 - `mlops_lit.store.store`: One object for all that is kept: runs, artifacts, aliases, lineage, and the proof that it is whole.
+- `mlops_lit.store.sync`: Written here at once, sent behind; killed at any moment, it goes on where it was.
 - `mlops_lit.store.upgrade`: A store of an older version is read as it is, and changed only when somebody asks, after a backup.
 - `mlops_lit.store.versions`: Find a version by its number or alias, say things about it, and know who needs it.
 - `mlops_lit.track.alert`: Tell somebody now: on the console, in the record, and to a web address of the team's chat.

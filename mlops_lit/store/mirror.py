@@ -11,7 +11,7 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['SHARED_FORMAT', 'FRESH_S', 'PAUSE_S', 'PULLED', 'DIGEST', 'make_mirror', 'locked', 'check_identity', 'stored_at',
-           'pull', 'fetch_run', 'mark_seen', 'fetch_object', 'fetch_objects']
+           'pull', 'stamps_of', 'fetch_run', 'mark_seen', 'fetch_object', 'fetch_objects']
 
 # %% ../../nbs/store/12_mirror.ipynb #86a81588
 import contextlib
@@ -232,13 +232,19 @@ def _bring(folder: Path, remote: Remote, state: dict[str, Any]) -> None:
         state["stamps"] |= dict(pool.map(lambda entry: _get(folder, remote, entry), changed))
 
 # %% ../../nbs/store/12_mirror.ipynb #7123ff20
+def stamps_of(
+    entries: Iterable[Entry],  # Files in the bucket
+) -> dict[str, str]:
+    "Key -> stamp; another one whenever the file was written, also with the same content: that is a sign of life."
+    return {entry.key: _stamp(entry) for entry in entries}
+
+# %% ../../nbs/store/12_mirror.ipynb #4ebbef46
 def _is_pulled(key: str) -> bool:
     "Whether the key is that of a small file, all its names such as a store gives."
     return bool(PULLED.fullmatch(key)) and all(map(SAFE_NAME.fullmatch, key.split("/")))
 
 
 def _stamp(entry: Entry) -> str:
-    "Another one whenever the file was written, also with the same content: that is a sign of life."
     return f"{entry.stamp} {entry.modified}"
 
 # %% ../../nbs/store/12_mirror.ipynb #b6d7cf69
