@@ -10,6 +10,7 @@ Modules:
 - `mlops_lit.data.expectations`: What the data must be like, written down once and checked every time.
 - `mlops_lit.data.profile`: What is in each column, and how much it has to do with the outcome.
 - `mlops_lit.data.split`: Which row is for training, which for choosing, which for the final measurement: the same answer every time.
+- `mlops_lit.diagram`: A small graph as SVG: boxes in columns, arrows from left to right, and no library.
 - `mlops_lit.errors`: What an error of mlops_lit says, and why there is only one kind of it for bad input.
 - `mlops_lit.evaluate.calibration`: Of the applications scored 0.8, are eight in ten approved?
 - `mlops_lit.evaluate.comparison`: The new model scores 0.02 higher than the baseline. Is it better, or lucky?
@@ -37,7 +38,6 @@ Modules:
 - `mlops_lit.site.charts`: A chart is published as its specification, drawn by a script that comes with the site.
 - `mlops_lit.site.dialect`: A notebook as one Markdown document, cell options obeyed.
 - `mlops_lit.site.experiment`: Curves, pictures, sounds, the machine and the console: what a run logged, as parts of its page.
-- `mlops_lit.site.lineage`: Which data became which model, and who judged it: a diagram without a library.
 - `mlops_lit.site.navigation`: One `_quarto.yml` says what stands in the bar, the sidebar and at the foot of each page.
 - `mlops_lit.site.pieces`: Pills, verdicts, facts and tables: the small parts that pages about runs are made of.
 - `mlops_lit.site.render`: The built-in renderer: pandoc for the text, a template for the page, and everything a reader needs beside it.
@@ -51,6 +51,7 @@ Modules:
 - `mlops_lit.store.history`: Every point that was logged, in any order, none dropped.
 - `mlops_lit.store.intake`: Ten thousand files or one of two gigabytes: read once, hashed once, written once.
 - `mlops_lit.store.journal`: Who moved `production`, when, and from where: a list of entries that can be added to and not quietly changed.
+- `mlops_lit.store.lineage`: Which data became which model: everything a version came from, and everything that came of it.
 - `mlops_lit.store.mirror`: A team's store is a bucket; the folder here is a copy of it that fills as it is read.
 - `mlops_lit.store.objects`: Bytes kept once, under the digest of what they are, and checked each time they are read.
 - `mlops_lit.store.overview`: One row per run, one column per fact, and a condition in SQL over them.

@@ -12,7 +12,7 @@ from __future__ import annotations
 __all__ = ['NEVER', 'REVISION', 'SQLITE_VERSION', 'LONGEST_TEXT', 'metadata', 'runs', 'metrics', 'edges', 'artifacts', 'aliases',
            'positions', 'open_catalog', 'store_facts', 'schema_of', 'team_engine', 'revision_of', 'lock_catalog',
            'reason_of', 'Listing', 'list_store', 'stamp_of', 'refresh', 'current_catalog', 'rebuild_catalog',
-           'all_records', 'indexed_records', 'all_edges', 'all_versions']
+           'all_records', 'indexed_records', 'indexed_lineage', 'all_versions']
 
 # %% ../../nbs/store/08_catalog.ipynb #2364a8d6
 import contextlib
@@ -33,6 +33,7 @@ from ..settings import without_password
 from .artifacts import MANIFEST_FORMAT, VERSION
 from .files import from_json, to_json
 from .journal import read_entry
+from .lineage import Edge, Lineage
 from .runs import close_if_crashed, read_record
 
 # %% ../../nbs/store/08_catalog.ipynb #8ab3efe2
@@ -712,16 +713,28 @@ def indexed_records(
 _parsed: dict[Path, dict[str, tuple[tuple[str, str], dict[str, Any]]]] = {}
 
 # %% ../../nbs/store/08_catalog.ipynb #cf484afe
-def all_edges(
+def indexed_lineage(
     catalog: sa.Engine,  # A refreshed catalog
-) -> list[tuple[str, str, str, str]]:
-    "The lineage: run id, name, version and `used` or `made`, in the order of the runs."
-    columns = edges.c
+    store: Path,  # The store's folder
+) -> Lineage:
+    "Which run used and made which version, in the order of the runs; shared with the next caller."
     with catalog.connect() as connection:
-        query = sa.select(edges).order_by(
-            columns.run_id, columns.kind.desc(), columns.name, columns.version
-        )
-        return [tuple(row) for row in connection.execute(query).all()]
+        indexed = connection.execute(sa.select(runs.c.id, runs.c.stamp, runs.c.name)).all()
+        stamps = {id: stamp for id, stamp, _ in indexed}
+        before = _lineages.get(store)
+        if before and before[0] == stamps:
+            return before[1]
+        found = connection.execute(_IN_ORDER).all()
+    made = (Edge(run_id, f"{name}:{version}", kind) for run_id, name, version, kind in found)
+    lineage = Lineage(made, {id: name for id, _, name in indexed if name})
+    _lineages[store] = stamps, lineage
+    return lineage
+
+# %% ../../nbs/store/08_catalog.ipynb #02287272
+_IN_ORDER = sa.select(edges).order_by(
+    edges.c.run_id, edges.c.kind.desc(), edges.c.name, edges.c.version
+)
+_lineages: dict[Path, tuple[dict[str, str], Lineage]] = {}  # Store -> stamps of its runs, lineage
 
 # %% ../../nbs/store/08_catalog.ipynb #38c06d5b
 def all_versions(

@@ -9,9 +9,10 @@ and checks on request that every byte is what it was."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['STORE_FORMAT', 'Edge', 'Problem', 'Store', 'open_store', 'prepare', 'find_run', 'uses_of_run']
+__all__ = ['STORE_FORMAT', 'Problem', 'Store', 'open_store', 'prepare', 'find_run', 'part_of', 'uses_of_run']
 
 # %% ../../nbs/store/14_store.ipynb #3c3325b8
+import contextlib
 import os
 import secrets
 import shutil
@@ -19,7 +20,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InputError, did_you_mean
 from ..settings import Settings, load_settings
@@ -27,6 +28,7 @@ from .artifacts import read_version
 from .files import SAFE_NAME, create_once, from_json, to_json
 from .intake import sweep_staging
 from .journal import chain_problems
+from .lineage import Edge, Lineage, UnknownNode
 from .objects import CorruptObject, verified_path
 from .history import read_histories, read_history, summarize
 from .remote import remote_of
@@ -39,15 +41,6 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/store/14_store.ipynb #3a5b09d6
 STORE_FORMAT = 2  # 1 had no id
-
-# %% ../../nbs/store/14_store.ipynb #6f80ce0d
-@dataclass(frozen=True)
-class Edge:
-    "One line of the lineage: a run that used or made a version."
-
-    run_id: str  # The run
-    ref: str  # The version, e.g. "loans:v3"
-    kind: str  # "used" or "made"
 
 # %% ../../nbs/store/14_store.ipynb #e2fe3f29
 @dataclass(frozen=True)
@@ -198,14 +191,17 @@ class Store(Labels):
         shutil.rmtree(trash)
         return folder.name
 
-    def lineage(self) -> list[Edge]:
+    def lineage(
+        self,
+        of: str
+        | None = None,  # A version, an alias, or a run by id or name; None: the whole lineage
+        direction: Literal["upstream", "downstream", "both"] = "both",  # Which part around it
+    ) -> Lineage:
         "Which run used and made which version, in the order of the runs."
-        from mlops_lit.store.catalog import all_edges
+        from mlops_lit.store.catalog import indexed_lineage
 
-        return [
-            Edge(run_id, f"{name}:{version}", kind)
-            for run_id, name, version, kind in all_edges(self._catalog())
-        ]
+        whole = indexed_lineage(self._catalog(), self.folder)
+        return whole if of is None else part_of(self, whole, of, direction)
 
     def verify(self) -> list[Problem]:
         "Everything damaged or missing; empty when each byte is what it was."
@@ -301,6 +297,35 @@ def find_run(
         )
     raise InputError(
         f"There is no run {run!r} in {runs.parent}. `mlops-lit runs` lists them.{did_you_mean(run, named)}"
+    )
+
+# %% ../../nbs/store/14_store.ipynb #b4a015a9
+def part_of(
+    store: Store,  # Where runs and versions are
+    whole: Lineage,  # Its lineage
+    of: str,  # A version, an alias, or a run by id or name
+    direction: Literal["upstream", "downstream", "both"] = "both",  # Which part around it
+) -> Lineage:
+    "The part of the lineage around a node."
+    parts = {"upstream": Lineage.upstream, "downstream": Lineage.downstream, "both": Lineage.around}
+    if direction not in parts:
+        raise InputError(
+            f"direction={direction!r} is none of {list(parts)}.{did_you_mean(direction, parts)}"
+        )
+    node = of if of in whole.nodes else _named_node(store, whole, of)
+    if node not in whole.nodes:
+        return Lineage([], of=node, distance={node: 0})
+    return parts[direction](whole, node)
+
+# %% ../../nbs/store/14_store.ipynb #a136b8d2
+def _named_node(store: Store, whole: Lineage, name: str) -> str:
+    "The version or run that is meant by another name than its own."
+    for found in (lambda: store.artifact(name).ref, lambda: store.run_folder(name).name):
+        with contextlib.suppress(InputError):
+            return found()
+    known = {*whole.nodes, *whole.names.values(), *(node.split(":")[0] for node in whole.nodes)}
+    raise UnknownNode(
+        f"{name!r} is no version, alias or run of {store.folder}.{did_you_mean(name, known)}"
     )
 
 # %% ../../nbs/store/14_store.ipynb #deba3d0b
