@@ -44,8 +44,10 @@ class Team:
         )
 
     def run(self, name: str, machine: int = 0, **asked):
-        self.store(machine)._prepare()
-        return lit.init(name=name, dir=self.places[machine], settings=QUIET, save_code=False, **asked)
+        self.store(machine).prepare()
+        return lit.init(
+            name=name, dir=self.places[machine], settings=QUIET, save_code=False, **asked
+        )
 
     def spoil(self, digest: str) -> None:
         "Change a byte of an object where its original is, and lose the copies."
@@ -148,7 +150,7 @@ def journal(team: Team, machine: int = 0) -> list[dict]:
     from mlops_lit.store.journal import read_journal
 
     store = team.store(machine)
-    store._fresh()
+    store.refresh()
     return read_journal(store.folder / "journal")
 
 
@@ -259,7 +261,7 @@ from mlops_lit.store.store import Store
 
 place, remote, who = sys.argv[1:]
 store = Store(place, remote=remote)
-store._prepare()
+store.prepare()
 made = []
 for n in range(4):
     version = store.put_artifact("race", {"x.txt": f"{who} {n}".encode()}).wait()
@@ -295,7 +297,7 @@ def test_machines_claim_versions_at_once(team):
 def test_a_run_goes_on_from_another_machine(team):
     with team.run("train", id="job") as run:
         run.log({"loss": 0.5})
-    team.store(1)._prepare()
+    team.store(1).prepare()
     with lit.init(id="job", resume="must", dir=team.places[1], settings=QUIET) as run:
         run.log({"loss": 0.4})
     assert team.store(0).history("job")["loss"].tolist() == [0.5, 0.4]

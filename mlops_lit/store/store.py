@@ -9,7 +9,8 @@ and checks on request that every byte is what it was."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['STORE_FORMAT', 'Problem', 'Store', 'open_store', 'prepare', 'find_run', 'part_of', 'uses_of_run']
+__all__ = ['STORE_FORMAT', 'Problem', 'Store', 'open_store', 'prepare', 'start_sending', 'note_change', 'find_run', 'part_of',
+           'uses_of_run']
 
 # %% ../../nbs/store/14_store.ipynb #3c3325b8
 import contextlib
@@ -64,7 +65,8 @@ class Store(Labels):
         self.catalog, self.remote = catalog, remote
         _check_format(self.folder)
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        "Make the folder when it is missing, or let it mirror the bucket; sweep what dead processes left."
         if self.remote:
             from mlops_lit.store.mirror import make_mirror
 
@@ -72,10 +74,10 @@ class Store(Labels):
         prepare(self.folder)
         sweep_staging(self.folder)
 
-    def _fresh(self) -> bool:
+    def refresh(self) -> bool:
         "Whether what others wrote is seen; a bucket that is out of reach is said once."
         if self.remote:
-            self._prepare()
+            self.prepare()
         if remote_of(self.folder) is None:
             return True
         from mlops_lit.store.mirror import pull
@@ -86,7 +88,7 @@ class Store(Labels):
         "The catalog, up to date."
         from mlops_lit.store.catalog import current_catalog
 
-        return current_catalog(self.folder, self.catalog, complete=self._fresh())
+        return current_catalog(self.folder, self.catalog, complete=self.refresh())
 
     def create_run(
         self,
@@ -94,11 +96,33 @@ class Store(Labels):
         run_id: str | None = None,  # An id of one's own; None: a new one
     ) -> Path:
         "The folder of a new run."
-        self._prepare()
+        self.prepare()
         try:
-            return create_run_folder(self.folder / "runs", dict(record), run_id)
+            folder = create_run_folder(self.folder / "runs", dict(record), run_id)
         except PermissionError as error:
             raise _not_writable(self.folder, error) from None
+        start_sending(self.folder)
+        return folder
+
+    def take_over(
+        self,
+        run: str,  # An id, the beginning of one, or the name of a run (its newest)
+    ) -> Path:
+        "The folder of a run that is gone on with or changed here; on a bucket its changes will be sent."
+        folder = self.run_folder(run)
+        note_change(folder)
+        return folder
+
+    def send_run(
+        self,
+        run_id: str,  # Id of a run that has ended
+    ) -> bool:
+        "Whether the run is where others see it; on a bucket this waits while there is progress."
+        if remote_of(self.folder) is None:
+            return True
+        from mlops_lit.store.sync import wait_until_pushed
+
+        return wait_until_pushed(self.folder, run_id)
 
     def records(self) -> list[dict[str, Any]]:
         "run.json of each run, the newest first."
@@ -145,7 +169,7 @@ class Store(Labels):
 
     def _find(self, run: str) -> Path:
         "The folder of one run; on a bucket only run.json is sure to be in it."
-        self._fresh()
+        self.refresh()
         return self.folder / "runs" / find_run(self.folder / "runs", run)
 
     def run(
@@ -263,6 +287,28 @@ def prepare(
         raise InputError(
             f"The store {folder} has format {found}; this version reads it and writes format {STORE_FORMAT}. Run `mlops-lit store upgrade` first, nothing was changed."
         )
+
+# %% ../../nbs/store/14_store.ipynb #4b97bcbb
+def start_sending(
+    folder: Path,  # The store's folder
+) -> None:
+    "Let a process of its own send what is new here to the bucket, if there is one."
+    if remote_of(folder) is not None:
+        from mlops_lit.store.sync import start_uploader
+
+        start_uploader(folder)
+
+# %% ../../nbs/store/14_store.ipynb #808ad0cb
+def note_change(
+    run_folder: Path,  # Folder of a run
+) -> None:
+    "Let what changes in a run be sent to the bucket, if there is one."
+    folder = run_folder.parent.parent
+    if remote_of(folder) is not None:
+        from mlops_lit.store.spool import spool_run
+
+        spool_run(folder, run_folder.name)
+        start_sending(folder)
 
 # %% ../../nbs/store/14_store.ipynb #d0a5f542
 def _not_writable(folder: Path, error: OSError) -> InputError:

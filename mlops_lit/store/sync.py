@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .artifacts import numbered_manifest
 from .files import from_json, to_json, write_atomic
 from .history import summarize
 from .journal import entry_bytes, entry_path, next_entry, read_entry
@@ -212,10 +213,8 @@ def _claim(sending: _Sending, version: PendingVersion) -> tuple[str, bytes]:
 # %% ../../nbs/store/13_sync.ipynb #b6fa9aac
 def _numbered(manifest: dict[str, Any], number: int) -> tuple[str, bytes]:
     "Key and bytes of the manifest with that number."
-    first = {"format": manifest["format"], "name": manifest["name"], "version": f"v{number}"}
-    rest = {key: value for key, value in manifest.items() if key not in first}
     key = f"artifacts/{manifest['name']}/v{number}.json"
-    return key, to_json({**first, **rest}, indent=True) + b"\n"
+    return key, numbered_manifest(manifest, number)
 
 
 def _is_there(remote: Remote, key: str, data: bytes) -> bool:
