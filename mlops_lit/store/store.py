@@ -30,7 +30,8 @@ from .files import SAFE_NAME, create_once, from_json, to_json
 from .intake import sweep_staging
 from .journal import chain_problems
 from .lineage import Edge, Lineage, UnknownNode
-from .objects import CorruptObject, verified_path
+from .mirror import check_object, make_mirror, pull
+from .objects import CorruptObject
 from .history import read_histories, read_history, summarize
 from .remote import remote_of
 from .runs import close_if_crashed, create_run_folder, is_mirrored, read_record
@@ -68,21 +69,20 @@ class Store(Labels):
     def prepare(self) -> None:
         "Make the folder when it is missing, or let it mirror the bucket; sweep what dead processes left."
         if self.remote:
-            from mlops_lit.store.mirror import make_mirror
-
             make_mirror(self.folder, self.remote)
         prepare(self.folder)
         sweep_staging(self.folder)
 
-    def refresh(self) -> bool:
+    def refresh(
+        self,
+        max_age_s: float = 1.0,  # How old the last look at the bucket may be
+    ) -> bool:
         "Whether what others wrote is seen; a bucket that is out of reach is said once."
         if self.remote:
             self.prepare()
         if remote_of(self.folder) is None:
             return True
-        from mlops_lit.store.mirror import pull
-
-        return pull(self.folder)
+        return pull(self.folder, max_age_s)
 
     def _catalog(self) -> Any:
         "The catalog, up to date."
@@ -229,6 +229,7 @@ class Store(Labels):
 
     def verify(self) -> list[Problem]:
         "Everything damaged or missing; empty when each byte is what it was."
+        self.refresh(0)
         return [
             *_run_problems(self.folder),
             *_artifact_problems(self.folder),
@@ -427,7 +428,7 @@ def _artifact_problems(store: Path) -> list[Problem]:
 def _object_problems(store: Path, where: str, digest: str) -> list[Problem]:
     "What is wrong with one object, if anything."
     try:
-        verified_path(store / "objects", digest)
+        check_object(store, digest)
     except CorruptObject as error:
         return [Problem(where, str(error))]
     return []
