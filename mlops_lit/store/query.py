@@ -208,12 +208,9 @@ def _as_kept(schema: pa.Schema, metadata: Any) -> pa.Schema:
     "The types to read a file as: texts that it keeps as a list and numbers stay so, which is faster."
     import pyarrow as pa
 
-    group = metadata.row_group(0) if metadata.num_row_groups else None
-    listed = {
-        group.column(i).path_in_schema
-        for i in range(group.num_columns if group else 0)
-        if group.column(i).has_dictionary_page
-    }
+    first = [metadata.row_group(0)] if metadata.num_row_groups else []
+    chunks = [group.column(i) for group in first for i in range(group.num_columns)]
+    listed = {chunk.path_in_schema for chunk in chunks if chunk.has_dictionary_page}
     kind = pa.dictionary(pa.int32(), pa.string())
     is_text = (pa.types.is_string, pa.types.is_large_string)
     fields = [
