@@ -33,7 +33,9 @@ def random_columns(rng: np.random.Generator, n: int) -> dict[str, Any]:
         **{kind: np.abs(whole).astype(kind) for kind in ("uint8", "uint32", "uint64")},
         "far": rng.integers(-(2**62), 2**62, n),
         "float32": np.where(hit, np.nan, rng.normal(size=n)).astype("float32"),
-        "float64": np.where(hit, rng.choice([np.nan, np.inf, -np.inf, -0.0], n), rng.normal(size=n)),
+        "float64": np.where(
+            hit, rng.choice([np.nan, np.inf, -np.inf, -0.0], n), rng.normal(size=n)
+        ),
         "bool": hit,
         "str": words,
         "text or none": words.mask(hit),
@@ -116,7 +118,9 @@ def test_rows_below_a_frame_and_columns_beside_it_come_back(seed: int, tmp_path:
     back = Table.from_record(tmp_path, table.to_record(tmp_path, "t"))
     for which in (table, back):
         for found, row in zip((r for _, r in which.iterrows()), expected, strict=True):
-            cells = [None if isinstance(v, float) and v != v and i > 1 else v for i, v in enumerate(row)]
+            cells = [
+                None if isinstance(v, float) and v != v and i > 1 else v for i, v in enumerate(row)
+            ]
             assert all(map(same, found, cells)), (found, cells)
 
 
@@ -146,7 +150,12 @@ def test_joins_are_those_of_merge(seed: int, how: str):
             if pd.isna(value):
                 assert found is None or found != found, name
             else:
-                assert same(found, value) or float(found) == float(value), (name, found, value, dtype)
+                assert same(found, value) or float(found) == float(value), (
+                    name,
+                    found,
+                    value,
+                    dtype,
+                )
 
 
 def differences(before: Table, after: Table, key: list[str], atol: float) -> dict[str, Any]:
@@ -188,11 +197,15 @@ def finite(*cells: Any) -> bool:
 def test_differences_are_those_of_a_plain_loop(seed: int, atol: float, tmp_path: Path):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(0, 50)) if seed else 0
-    frame = pd.DataFrame(random_columns(rng, n)).assign(id=rng.permutation(n), part=rng.random(n) < 0.5)
+    frame = pd.DataFrame(random_columns(rng, n)).assign(
+        id=rng.permutation(n), part=rng.random(n) < 0.5
+    )
     other = pd.DataFrame(random_columns(np.random.default_rng(seed + 100), n))
     changed = frame.copy()
     for name in other:
-        changed[name] = changed[name].where(rng.random(n) > 0.3, other[name]).astype(frame[name].dtype)
+        changed[name] = (
+            changed[name].where(rng.random(n) > 0.3, other[name]).astype(frame[name].dtype)
+        )
     changed["float64"] += rng.choice([0, 0.2, 0.4], n)
     changed = changed.sample(frac=0.8, random_state=seed)
     changed.loc[len(changed) :, "id"] += 1000
@@ -319,7 +332,9 @@ def test_no_cell_of_a_large_table_becomes_an_object_before_it_is_asked_for(
 
     monkeypatch.setattr(column, "_array_cells", counted)
     n = 50_000
-    frame = pd.DataFrame({"id": np.arange(n), "x": np.linspace(0, 1, n), "s": ["a", "b"] * (n // 2)})
+    frame = pd.DataFrame(
+        {"id": np.arange(n), "x": np.linspace(0, 1, n), "s": ["a", "b"] * (n // 2)}
+    )
     table = as_media(frame)
     back = Table.from_record(tmp_path, table.to_record(tmp_path, "t"))
     changed = Table(dataframe=frame.assign(x=frame["x"] + (frame["id"] == 7)))
