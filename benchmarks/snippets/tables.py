@@ -79,8 +79,15 @@ def log_wandb():
 
     draw = random.Random(0)
     rows = [
-        [i, draw.randrange(10), draw.randrange(10), *(draw.random() for _ in range(4))]
-        + [draw.choice(["train", "valid", "test"]), f"city {draw.randrange(500)}", f"review {i}"]
+        [
+            i,
+            draw.randrange(10),
+            draw.randrange(10),
+            *(draw.random() for _ in range(4)),
+            draw.choice(["train", "valid", "test"]),
+            f"city {draw.randrange(500)}",
+            f"review {i}",
+        ]
         for i in range(n)
     ]
     columns = [f"column {i}" for i in range(10)]
