@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -175,11 +175,14 @@ class Store(Labels):
             for run_id, name, version, kind in all_edges(self._catalog())
         ]
 
-    def verify(self) -> list[Problem]:
+    def verify(
+        self,
+        progress: Callable[[int], object] = lambda n_bytes: None,  # Told how many bytes were read
+    ) -> list[Problem]:
         "Everything damaged or missing; empty when each byte is what it was."
         return [
             *_run_problems(self.folder),
-            *_artifact_problems(self.folder),
+            *_artifact_problems(self.folder, progress),
             *_journal_problems(self.folder),
         ]
 
@@ -297,7 +300,7 @@ def _run_problems(store: Path) -> list[Problem]:
     return problems
 
 # %% ../../nbs/store/14_store.ipynb #2baf584c
-def _artifact_problems(store: Path) -> list[Problem]:
+def _artifact_problems(store: Path, progress: Callable[[int], object]) -> list[Problem]:
     "Manifests that cannot be read, and objects that are missing or damaged."
     problems, checked = [], set()
     for path in sorted((store / "artifacts").glob("*/v*.json")):
@@ -309,11 +312,12 @@ def _artifact_problems(store: Path) -> list[Problem]:
             )
             continue
         for entry in entries:
-            if entry.digest not in checked:
+            if entry.ref is None and entry.digest not in checked:
                 checked.add(entry.digest)
                 problems += _object_problems(
                     store, f"{path.parent.name}:{path.stem}, file {entry.path}", entry.digest
                 )
+                progress(entry.size_bytes)
     return problems
 
 # %% ../../nbs/store/14_store.ipynb #d9339bcb
