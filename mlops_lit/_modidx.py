@@ -147,6 +147,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'mlops_lit.cli.tables.runs_table': ('cli/tables.html#runs_table', 'mlops_lit/cli/tables.py'),
                                       'mlops_lit.cli.tables.show_checks': ('cli/tables.html#show_checks', 'mlops_lit/cli/tables.py'),
                                       'mlops_lit.cli.tables.show_duration': ('cli/tables.html#show_duration', 'mlops_lit/cli/tables.py'),
+                                      'mlops_lit.cli.tables.show_size': ('cli/tables.html#show_size', 'mlops_lit/cli/tables.py'),
                                       'mlops_lit.cli.tables.show_time': ('cli/tables.html#show_time', 'mlops_lit/cli/tables.py'),
                                       'mlops_lit.cli.tables.sparkline': ('cli/tables.html#sparkline', 'mlops_lit/cli/tables.py'),
                                       'mlops_lit.cli.tables.visible': ('cli/tables.html#visible', 'mlops_lit/cli/tables.py')},

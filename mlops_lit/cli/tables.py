@@ -8,8 +8,8 @@ A table of runs answers three questions at a glance: what ran, how did it end, a
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['BARS', 'STYLES', 'visible', 'show_duration', 'show_checks', 'show_time', 'sparkline', 'runs_table', 'print_runs',
-           'run_lines', 'print_run', 'print_frame']
+__all__ = ['BARS', 'STYLES', 'visible', 'show_duration', 'show_size', 'show_checks', 'show_time', 'sparkline', 'runs_table',
+           'print_runs', 'run_lines', 'print_run', 'print_frame']
 
 # %% ../../nbs/cli/04_tables.ipynb #5a32262c
 import math
@@ -46,6 +46,17 @@ def show_duration(
         if minutes < 60
         else f"{minutes // 60} h {minutes % 60:02d} min"
     )
+
+# %% ../../nbs/cli/04_tables.ipynb #4437de31
+def show_size(
+    size_bytes: float,  # Length in bytes
+) -> str:
+    "The length in the unit that leaves one to three digits before the point."
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 999.5:
+            return f"{size_bytes:.3g} {unit}"
+        size_bytes /= 1_000
+    return f"{size_bytes:,.1f} TB"
 
 # %% ../../nbs/cli/04_tables.ipynb #3adc18d2
 def show_checks(
