@@ -17,12 +17,12 @@ from typing import Any
 
 import typer
 
-from . import experiments, look, publish, run
+from . import experiments, look, publish, run, store
 from .app import BAD_INPUT, INTERRUPTED, app
 from ..errors import InputError
 
 # %% ../../nbs/cli/09_command.ipynb #f361c21d
-COMMANDS = (run, look, experiments, publish)
+COMMANDS = (run, look, experiments, store, publish)
 
 # %% ../../nbs/cli/09_command.ipynb #fd88d1cd
 def main() -> None:
