@@ -278,7 +278,8 @@ def sync(
         counts = (
             f"{sent.runs} runs, {sent.versions} versions, {sent.entries} entries of the journal"
         )
-        typer.echo(f"Sent to {remote.url}: {counts}, {show_size(sent.sent_bytes)}.")
+        if not sent.unreachable:
+            typer.echo(f"Sent to {remote.url}: {counts}, {show_size(sent.sent_bytes)}.")
         for reason in sent.left:
             typer.echo(visible(reason), err=True)
     return BAD_INPUT if sent.left else 0
