@@ -10,6 +10,7 @@ Modules:
 - `mlops_lit.data.expectations`: What the data must be like, written down once and checked every time.
 - `mlops_lit.data.profile`: What is in each column, and how much it has to do with the outcome.
 - `mlops_lit.data.split`: Which row is for training, which for choosing, which for the final measurement: the same answer every time.
+- `mlops_lit.diagram`: A small graph as SVG: boxes in columns, arrows from left to right, and no library.
 - `mlops_lit.errors`: What an error of mlops_lit says, and why there is only one kind of it for bad input.
 - `mlops_lit.evaluate.calibration`: Of the applications scored 0.8, are eight in ten approved?
 - `mlops_lit.evaluate.comparison`: The new model scores 0.02 higher than the baseline. Is it better, or lucky?
@@ -37,7 +38,6 @@ Modules:
 - `mlops_lit.site.charts`: A chart is published as its specification, drawn by a script that comes with the site.
 - `mlops_lit.site.dialect`: A notebook as one Markdown document, cell options obeyed.
 - `mlops_lit.site.experiment`: Curves, pictures, sounds, the machine and the console: what a run logged, as parts of its page.
-- `mlops_lit.site.lineage`: Which data became which model, and who judged it: a diagram without a library.
 - `mlops_lit.site.navigation`: One `_quarto.yml` says what stands in the bar, the sidebar and at the foot of each page.
 - `mlops_lit.site.pieces`: Pills, verdicts, facts and tables: the small parts that pages about runs are made of.
 - `mlops_lit.site.render`: The built-in renderer: pandoc for the text, a template for the page, and everything a reader needs beside it.
@@ -51,14 +51,19 @@ Modules:
 - `mlops_lit.store.history`: Every point that was logged, in any order, none dropped.
 - `mlops_lit.store.intake`: Ten thousand files or one of two gigabytes: read once, hashed once, written once.
 - `mlops_lit.store.journal`: Who moved `production`, when, and from where: a list of entries that can be added to and not quietly changed.
+- `mlops_lit.store.lineage`: Which data became which model: everything a version came from, and everything that came of it.
+- `mlops_lit.store.mirror`: A team's store is a bucket; the folder here is a copy of it that fills as it is read.
 - `mlops_lit.store.objects`: Bytes kept once, under the digest of what they are, and checked each time they are read.
 - `mlops_lit.store.overview`: One row per run, one column per fact, and a condition in SQL over them.
 - `mlops_lit.store.query`: SELECT over runs, histories, artifacts and logged tables, as if the folder of files were a database.
 - `mlops_lit.store.references`: Data that stays where it is: the address, and how to recognise the bytes.
 - `mlops_lit.store.remote`: A bucket as a folder of files: read, written, listed, and one name claimed by exactly one of many.
 - `mlops_lit.store.runs`: A run is a folder that can be zipped, e-mailed and read without mlops_lit.
+- `mlops_lit.store.spool`: What was made on this machine and is not in the bucket yet.
 - `mlops_lit.store.sql`: One SELECT over tables that are handed in, in a database that sees no file and cannot be changed.
 - `mlops_lit.store.store`: One object for all that is kept: runs, artifacts, aliases, lineage, and the proof that it is whole.
+- `mlops_lit.store.sync`: Written here at once, sent behind; killed at any moment, it goes on where it was.
+- `mlops_lit.store.upgrade`: A store of an older version is read as it is, and changed only when somebody asks, after a backup.
 - `mlops_lit.store.versions`: Find a version by its number or alias, say things about it, and know who needs it.
 - `mlops_lit.track.alert`: Tell somebody now: on the console, in the record, and to a web address of the team's chat.
 - `mlops_lit.track.api`: Find runs again and read them from any program, with the names that `wandb.Api` has.
@@ -66,6 +71,8 @@ Modules:
 - `mlops_lit.track.autolog`: One line, and every training is recorded: its parameters, its curve, its score.
 - `mlops_lit.track.callbacks`: The parameters, the curve and the gradients of one training, recorded because you said so.
 - `mlops_lit.track.capture`: What a run needs to be repeated: the code as it was, committed or not, and the environment.
+- `mlops_lit.track.cells`: What may stand in a cell of a table, when two cells are the same, and how a cell is kept where Parquet has no type for it.
+- `mlops_lit.track.column`: The cells of a column, held as Arrow holds them until somebody asks for Python's values.
 - `mlops_lit.track.comparison`: Two runs, two results: what was different about them?
 - `mlops_lit.track.console`: What a script printed, its subprocesses included, kept in console.log.
 - `mlops_lit.track.dropin`: `import mlops_lit as wandb`: what works, what says that it does not, and nothing that is silently ignored.
@@ -79,7 +86,8 @@ Modules:
 - `mlops_lit.track.sound`: What a model says, hears or does over time, with a player in the page.
 - `mlops_lit.track.start`: A new run, the one that executes this notebook, one that was interrupted, or a branch of one: `init` finds out.
 - `mlops_lit.track.system`: CPU, memory, disk and GPU every few seconds, at a cost that cannot be noticed.
-- `mlops_lit.track.table`: Rows that a run logs: predictions beside the truth, with their images, so that they can be sorted, filtered and compared."""
+- `mlops_lit.track.table`: Rows that a run logs: predictions beside the truth, with their images, so that they can be sorted, filtered and compared.
+- `mlops_lit.track.table_diff`: Which predictions did the new model change, and by how much? Two tables joined and compared by their keys."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..diagram import Graph, Node, graph_svg
 from ..notebook.parameters import show_value as command_value
 from .api import raw_html
 from mlops_lit.site.experiment import (
@@ -34,7 +35,7 @@ from mlops_lit.site.experiment import (
     system_charts,
     tags_html,
 )
-from .lineage import Graph, LineageEdge, Node, around, lineage_graph, lineage_svg
+from .lineage import LineageEdge, around, lineage_graph
 from mlops_lit.site.pieces import (
     Places,
     checks_table,
@@ -168,7 +169,7 @@ def lineage_html(
     graph = around(lineage_graph(edges, here), focus)
     graph = _connected(_newest_users(graph, records, here))
     nodes = {key: _node(key, records, places, here) for key in graph}
-    return lineage_svg(graph, nodes, "Lineage: which runs used and made which versions")
+    return graph_svg(graph, nodes, "Lineage: which runs used and made which versions")
 
 # %% ../../nbs/site/07_runs.ipynb #e58ffb8d
 def _newest_users(graph: Graph, records: Mapping[str, Record], here: str) -> Graph:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['NEVER', 'REVISION', 'SQLITE_VERSION', 'LONGEST_TEXT', 'metadata', 'runs', 'metrics', 'edges', 'artifacts', 'aliases',
-           'positions', 'open_catalog', 'store_facts', 'schema_of', 'team_engine', 'revision_of', 'Listing',
-           'list_store', 'stamp_of', 'refresh', 'current_catalog', 'rebuild_catalog', 'all_records', 'indexed_records',
-           'all_edges', 'all_versions']
+           'positions', 'open_catalog', 'store_facts', 'schema_of', 'team_engine', 'revision_of', 'lock_catalog',
+           'reason_of', 'Listing', 'list_store', 'stamp_of', 'refresh', 'current_catalog', 'rebuild_catalog',
+           'all_records', 'indexed_records', 'indexed_lineage', 'all_versions']
 
 # %% ../../nbs/store/08_catalog.ipynb #2364a8d6
 import contextlib
@@ -33,6 +33,7 @@ from ..settings import without_password
 from .artifacts import MANIFEST_FORMAT, VERSION
 from .files import from_json, to_json
 from .journal import read_entry
+from .lineage import Edge, Lineage
 from .runs import close_if_crashed, read_record
 
 # %% ../../nbs/store/08_catalog.ipynb #8ab3efe2
@@ -230,7 +231,7 @@ revisions = sa.Table(
 # %% ../../nbs/store/08_catalog.ipynb #16f8f248
 def _make_schema(connection: sa.Connection, schema: str) -> None:
     "Make the schema with its tables, unless somebody did meanwhile."
-    _lock(connection)
+    lock_catalog(connection)
     if revision_of(connection, schema) is None:
         connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
         metadata.create_all(connection)
@@ -241,7 +242,9 @@ def _make_schema(connection: sa.Connection, schema: str) -> None:
 WAIT = "SELECT set_config('lock_timeout', '30s', true), set_config('idle_in_transaction_session_timeout', '5min', true), pg_advisory_xact_lock(:key)"
 
 # %% ../../nbs/store/08_catalog.ipynb #7bbe108a
-def _lock(connection: sa.Connection) -> bool:
+def lock_catalog(
+    connection: sa.Connection,  # To a catalog, inside a transaction
+) -> bool:
     "Be the only one who changes this store's catalog; False where the transaction was that from its beginning."
     if connection.dialect.name != "postgresql":
         return False
@@ -282,14 +285,21 @@ def _other_revision(found: str) -> str:
     return f"its tables have revision {found}, newer than {REVISION} of this version. Upgrade mlops_lit"
 
 # %% ../../nbs/store/08_catalog.ipynb #395dc4ea
+def reason_of(
+    error: Exception,  # What the driver raised
+    url: str,  # Of the database
+) -> str:
+    "The first line of what it says, without the password."
+    reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    password = sa.make_url(url).password
+    return reason.replace(str(password), "***") if password else reason
+
+# %% ../../nbs/store/08_catalog.ipynb #4dbbf41d
 def _unused(url: str, error: Exception) -> None:
     "Say why the team's catalog is not used."
-    reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    if password := sa.make_url(url).password:
-        reason = reason.replace(str(password), "***")
     if not isinstance(error, _Unusable):
         _not_before[url] = time.monotonic() + RETRY_S
-    sentence = f"The catalog {without_password(url)} is not used: {reason}. Answers come from the store's files through a SQLite catalog."
+    sentence = f"The catalog {without_password(url)} is not used: {reason_of(error, url)}. Answers come from the store's files through a SQLite catalog."
     if sentence not in _said:
         _said.add(sentence)
         warnings.warn(sentence, stacklevel=2)
@@ -490,7 +500,7 @@ def refresh(
     listing = list_store(store)
     with catalog.begin() as connection:
         changes = _find_changes(connection, store, listing, complete, anew)
-        if changes and _lock(connection):
+        if changes and lock_catalog(connection):
             changes = _find_changes(connection, store, listing, complete, anew)
         _forget_runs(connection, changes.gone_runs + changes.stale_runs)
         for ids in _chunks(changes.stale_runs):
@@ -703,16 +713,28 @@ def indexed_records(
 _parsed: dict[Path, dict[str, tuple[tuple[str, str], dict[str, Any]]]] = {}
 
 # %% ../../nbs/store/08_catalog.ipynb #cf484afe
-def all_edges(
+def indexed_lineage(
     catalog: sa.Engine,  # A refreshed catalog
-) -> list[tuple[str, str, str, str]]:
-    "The lineage: run id, name, version and `used` or `made`, in the order of the runs."
-    columns = edges.c
+    store: Path,  # The store's folder
+) -> Lineage:
+    "Which run used and made which version, in the order of the runs; shared with the next caller."
     with catalog.connect() as connection:
-        query = sa.select(edges).order_by(
-            columns.run_id, columns.kind.desc(), columns.name, columns.version
-        )
-        return [tuple(row) for row in connection.execute(query).all()]
+        indexed = connection.execute(sa.select(runs.c.id, runs.c.stamp, runs.c.name)).all()
+        stamps = {id: stamp for id, stamp, _ in indexed}
+        before = _lineages.get(store)
+        if before and before[0] == stamps:
+            return before[1]
+        found = connection.execute(_IN_ORDER).all()
+    made = (Edge(run_id, f"{name}:{version}", kind) for run_id, name, version, kind in found)
+    lineage = Lineage(made, {id: name for id, _, name in indexed if name})
+    _lineages[store] = stamps, lineage
+    return lineage
+
+# %% ../../nbs/store/08_catalog.ipynb #02287272
+_IN_ORDER = sa.select(edges).order_by(
+    edges.c.run_id, edges.c.kind.desc(), edges.c.name, edges.c.version
+)
+_lineages: dict[Path, tuple[dict[str, str], Lineage]] = {}  # Store -> stamps of its runs, lineage
 
 # %% ../../nbs/store/08_catalog.ipynb #38c06d5b
 def all_versions(

@@ -9,21 +9,22 @@ gaps. Each entry carries the hash of the one before it: whoever edits, removes o
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['GENESIS', 'DESCRIBED', 'entry_hash', 'append_entry', 'count_entries', 'read_entry', 'read_journal', 'current_entries',
-           'write_entry', 'move_alias', 'aliases', 'describe', 'described', 'chain_problems']
+__all__ = ['GENESIS', 'DESCRIBED', 'entry_hash', 'next_entry', 'entry_bytes', 'append_entry', 'entry_path', 'count_entries',
+           'read_entry', 'read_journal', 'current_entries', 'write_entry', 'move_alias', 'aliases', 'describe',
+           'described', 'chain_problems']
 
 # %% ../../nbs/store/07_journal.ipynb #492b0c00
 import contextlib
-import secrets
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .artifacts import PENDING, VERSION
-from .files import check_name, create_once, from_json, to_json, write_atomic
+from .artifacts import VERSION
+from .files import check_name, create_once, from_json, to_json
 from .objects import digest_bytes
+from .remote import remote_of
+from .spool import PENDING, spool_journal, waiting_entries
 
 # %% ../../nbs/store/07_journal.ipynb #3ec3e3b8
 GENESIS = "0" * 64
@@ -36,27 +37,45 @@ def entry_hash(
     return digest_bytes(to_json({key: entry[key] for key in sorted(entry) if key != "hash"}))
 
 # %% ../../nbs/store/07_journal.ipynb #8c9c4d2c
+def next_entry(
+    last: dict[str, Any],  # The entry before it
+    kind: str,  # What happened, e.g. "alias"
+    **fields: Any,  # What an entry of that kind says
+) -> dict[str, Any]:
+    "The entry that follows, with its number, time and hashes; nothing is written."
+    entry = {
+        "number": last["number"] + 1,
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "kind": kind,
+        **fields,
+        "previous": last["hash"],
+    }
+    return {**entry, "hash": entry_hash(entry)}
+
+# %% ../../nbs/store/07_journal.ipynb #1d2afaf3
+def entry_bytes(
+    entry: dict[str, Any],  # One entry
+) -> bytes:
+    "What its file holds."
+    return to_json(entry, indent=True) + b"\n"
+
+# %% ../../nbs/store/07_journal.ipynb #580e9b15
 def append_entry(
     journal: Path,  # The store's folder `journal`
     kind: str,  # What happened, e.g. "alias"
     **fields: Any,  # What an entry of that kind says
 ) -> dict[str, Any]:
-    "The entry as written, with its number, time and hashes."
+    "The entry as written."
     while True:
-        last = read_entry(journal, count_entries(journal))
-        entry = {
-            "number": last["number"] + 1,
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "kind": kind,
-            **fields,
-            "previous": last["hash"],
-        }
-        entry["hash"] = entry_hash(entry)
-        if create_once(_entry_path(journal, entry["number"]), to_json(entry, indent=True) + b"\n"):
+        entry = next_entry(read_entry(journal, count_entries(journal)), kind, **fields)
+        if create_once(entry_path(journal, entry["number"]), entry_bytes(entry)):
             return entry
 
-# %% ../../nbs/store/07_journal.ipynb #1d2afaf3
-def _entry_path(journal: Path, number: int) -> Path:
+# %% ../../nbs/store/07_journal.ipynb #9ef9b474
+def entry_path(
+    journal: Path,  # The store's folder `journal`
+    number: int,  # Its number
+) -> Path:
     "File of the entry with that number."
     return journal / f"{number:08d}.json"
 
@@ -75,7 +94,7 @@ def read_entry(
     "The entry with that number."
     if number == 0:
         return {"number": 0, "hash": GENESIS}
-    return from_json(_entry_path(journal, number).read_bytes())
+    return from_json(entry_path(journal, number).read_bytes())
 
 # %% ../../nbs/store/07_journal.ipynb #5ecec166
 def read_journal(
@@ -95,7 +114,7 @@ def current_entries(
     known = [*known, *(read_entry(journal, number) for number in range(len(known) + 1, last + 1))]
     _read_once[journal] = known
     waiting = []
-    for path in sorted((journal.parent / "spool" / "journal").glob("*.json")):
+    for path in waiting_entries(journal.parent):
         with contextlib.suppress(FileNotFoundError):  # Appended in this moment
             waiting.append(from_json(path.read_bytes()))
     return [*known, *waiting]
@@ -110,14 +129,10 @@ def write_entry(
     **fields: Any,  # What an entry of that kind says
 ) -> dict[str, Any]:
     "The entry, appended, or in the spool when the store is a bucket."
-    from mlops_lit.store.remote import remote_of
-
     if remote_of(journal.parent) is None:
         return append_entry(journal, kind, **fields)
-    entry = {"kind": kind, **fields}
-    name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
-    write_atomic(journal.parent / "spool" / "journal" / name, to_json(entry))
-    return entry
+    spool_journal(journal.parent, kind, **fields)
+    return {"kind": kind, **fields}
 
 # %% ../../nbs/store/07_journal.ipynb #2c150db6
 def move_alias(
@@ -129,7 +144,7 @@ def move_alias(
 ) -> dict[str, Any] | None:
     "The entry for the move; None, writing nothing, when it points there already."
     check_name(alias, "alias")
-    if alias == "latest" or VERSION.fullmatch(alias) or alias.startswith(PENDING):
+    if alias == "latest" or VERSION.fullmatch(alias) or PENDING.fullmatch(alias):
         raise InputError(
             f"{alias!r} cannot be set as an alias: 'latest' is always the newest version, v1, v2, … are versions. Choose another word, e.g. 'production'."
         )

@@ -68,15 +68,9 @@ def located_path(
     folder: Path,  # The store's folder `objects`
     digest: str,  # Digest of the object wanted
 ) -> Path:
-    "Path of the object, fetched first when the store is a bucket and this machine has no copy."
+    "Path of the object, not compared yet."
     path = object_path(folder, digest)
     if not path.is_file():
-        from mlops_lit.store.remote import remote_of
-
-        if remote_of(folder.parent) is not None:
-            from mlops_lit.store.sync import fetch_object
-
-            return fetch_object(folder.parent, digest)
         raise CorruptObject(
             f"Object {digest[:12]}… is missing from {folder}. `mlops-lit store verify` lists all that is damaged."
         )

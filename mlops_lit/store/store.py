@@ -9,9 +9,11 @@ and checks on request that every byte is what it was."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['STORE_FORMAT', 'Edge', 'Problem', 'Store', 'open_store', 'prepare', 'find_run', 'uses_of_run']
+__all__ = ['STORE_FORMAT', 'Problem', 'Store', 'open_store', 'prepare', 'start_sending', 'note_change', 'find_run', 'part_of',
+           'uses_of_run']
 
 # %% ../../nbs/store/14_store.ipynb #3c3325b8
+import contextlib
 import os
 import secrets
 import shutil
@@ -19,16 +21,19 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InputError, did_you_mean
 from ..settings import Settings, load_settings
 from .artifacts import read_version
 from .files import SAFE_NAME, create_once, from_json, to_json
+from .intake import sweep_staging
 from .journal import chain_problems
+from .lineage import Edge, Lineage, UnknownNode
 from .objects import CorruptObject, verified_path
 from .history import read_histories, read_history, summarize
-from .runs import close_if_crashed, create_run_folder, read_record
+from .remote import remote_of
+from .runs import close_if_crashed, create_run_folder, is_mirrored, read_record
 from .overview import matching_runs, run_row, runs_frame
 from .versions import Labels
 
@@ -37,15 +42,6 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/store/14_store.ipynb #3a5b09d6
 STORE_FORMAT = 2  # 1 had no id
-
-# %% ../../nbs/store/14_store.ipynb #6f80ce0d
-@dataclass(frozen=True)
-class Edge:
-    "One line of the lineage: a run that used or made a version."
-
-    run_id: str  # The run
-    ref: str  # The version, e.g. "loans:v3"
-    kind: str  # "used" or "made"
 
 # %% ../../nbs/store/14_store.ipynb #e2fe3f29
 @dataclass(frozen=True)
@@ -63,19 +59,36 @@ class Store(Labels):
         self,
         folder: Path,  # The store's folder; it is made when something is first written
         catalog: str = "",  # SQLAlchemy URL of a team's PostgreSQL; empty: a SQLite file in the folder
+        remote: str = "",  # Address of the bucket that the folder shall mirror; empty: what store.json says
     ):
         self.folder = Path(os.path.abspath(folder))
-        self.catalog = catalog
+        self.catalog, self.remote = catalog, remote
         _check_format(self.folder)
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        "Make the folder when it is missing, or let it mirror the bucket; sweep what dead processes left."
+        if self.remote:
+            from mlops_lit.store.mirror import make_mirror
+
+            make_mirror(self.folder, self.remote)
         prepare(self.folder)
+        sweep_staging(self.folder)
+
+    def refresh(self) -> bool:
+        "Whether what others wrote is seen; a bucket that is out of reach is said once."
+        if self.remote:
+            self.prepare()
+        if remote_of(self.folder) is None:
+            return True
+        from mlops_lit.store.mirror import pull
+
+        return pull(self.folder)
 
     def _catalog(self) -> Any:
         "The catalog, up to date."
         from mlops_lit.store.catalog import current_catalog
 
-        return current_catalog(self.folder, self.catalog)
+        return current_catalog(self.folder, self.catalog, complete=self.refresh())
 
     def create_run(
         self,
@@ -83,11 +96,33 @@ class Store(Labels):
         run_id: str | None = None,  # An id of one's own; None: a new one
     ) -> Path:
         "The folder of a new run."
-        prepare(self.folder)
+        self.prepare()
         try:
-            return create_run_folder(self.folder / "runs", dict(record), run_id)
+            folder = create_run_folder(self.folder / "runs", dict(record), run_id)
         except PermissionError as error:
             raise _not_writable(self.folder, error) from None
+        start_sending(self.folder)
+        return folder
+
+    def take_over(
+        self,
+        run: str,  # An id, the beginning of one, or the name of a run (its newest)
+    ) -> Path:
+        "The folder of a run that is gone on with or changed here; on a bucket its changes will be sent."
+        folder = self.run_folder(run)
+        note_change(folder)
+        return folder
+
+    def send_run(
+        self,
+        run_id: str,  # Id of a run that has ended
+    ) -> bool:
+        "Whether the run is where others see it; on a bucket this waits while there is progress."
+        if remote_of(self.folder) is None:
+            return True
+        from mlops_lit.store.sync import wait_until_pushed
+
+        return wait_until_pushed(self.folder, run_id)
 
     def records(self) -> list[dict[str, Any]]:
         "run.json of each run, the newest first."
@@ -97,11 +132,12 @@ class Store(Labels):
 
     def _so_far(self, record: dict[str, Any]) -> dict[str, Any]:
         "The record; of a run that is running, with its summary so far."
-        if record["status"] != "running":
+        folder = self.folder / "runs" / record["id"]
+        if record["status"] != "running" or is_mirrored(folder):
             return record
         return {
             **record,
-            "summary": summarize(self.folder / "runs" / record["id"], record.get("metrics", ())),
+            "summary": summarize(folder, record.get("metrics", ())),
         }
 
     def runs(
@@ -123,7 +159,17 @@ class Store(Labels):
         self,
         run: str,  # An id, the beginning of one, or the name of a run (its newest)
     ) -> Path:
-        "The folder of one run."
+        "The folder of one run, with all its files."
+        folder = self._find(run)
+        if remote_of(self.folder) is not None:
+            from mlops_lit.store.mirror import fetch_run
+
+            fetch_run(self.folder, folder.name)
+        return folder
+
+    def _find(self, run: str) -> Path:
+        "The folder of one run; on a bucket only run.json is sure to be in it."
+        self.refresh()
         return self.folder / "runs" / find_run(self.folder / "runs", run)
 
     def run(
@@ -131,7 +177,7 @@ class Store(Labels):
         run: str,  # An id, the beginning of one, or the name of a run (its newest)
     ) -> dict[str, Any]:
         "run.json of one run; while it is running, its summary so far."
-        folder = self.run_folder(run)
+        folder = self._find(run)
         record = close_if_crashed(folder, read_record(folder))
         return self._so_far(record)
 
@@ -157,23 +203,29 @@ class Store(Labels):
         run: str,  # An id, the beginning of one, or the name of a run (its newest)
     ) -> str:
         "The id of the run that was removed with all its files; one that is in use is refused."
-        folder = self.run_folder(run)
+        folder = self._find(run)
         if reasons := uses_of_run(self, folder.name):
             raise InputError(f"Run {folder.name} is in use and stays: {'; '.join(reasons)}.")
+        if (remote := remote_of(self.folder)) is not None:
+            keys = [entry.key for entry in remote.entries(f"runs/{folder.name}")]
+            remote.remove(sorted(keys, key=lambda key: not key.endswith("/run.json")))
         (self.folder / "trash").mkdir(exist_ok=True)
         trash = tempfile.mkdtemp(prefix="gone-", dir=self.folder / "trash")
         os.rename(folder, os.path.join(trash, folder.name))  # From here on nobody sees half a run
         shutil.rmtree(trash)
         return folder.name
 
-    def lineage(self) -> list[Edge]:
+    def lineage(
+        self,
+        of: str
+        | None = None,  # A version, an alias, or a run by id or name; None: the whole lineage
+        direction: Literal["upstream", "downstream", "both"] = "both",  # Which part around it
+    ) -> Lineage:
         "Which run used and made which version, in the order of the runs."
-        from mlops_lit.store.catalog import all_edges
+        from mlops_lit.store.catalog import indexed_lineage
 
-        return [
-            Edge(run_id, f"{name}:{version}", kind)
-            for run_id, name, version, kind in all_edges(self._catalog())
-        ]
+        whole = indexed_lineage(self._catalog(), self.folder)
+        return whole if of is None else part_of(self, whole, of, direction)
 
     def verify(
         self,
@@ -196,13 +248,17 @@ class Store(Labels):
 def open_store(
     folder: Path
     | str
-    | None = None,  # The store's folder; None: that of the project around the working directory
+    | None = None,  # The store's folder or the address of a bucket; None: that of the project around the working directory
     settings: Settings | None = None,  # The project's; None: those around the working directory
 ) -> Store:
     "The store in `folder`; nothing is written until something is kept."
+    if isinstance(folder, str) and "://" in folder:
+        settings = load_settings(environ={**os.environ, "MLOPS_LIT_STORE": folder})
+        folder = None
     settings = settings or load_settings()
     place = Path(os.path.abspath(folder)) if folder else settings.store
-    return Store(place, settings.catalog if place == settings.store else "")
+    is_that = place == settings.store
+    return Store(place, settings.catalog if is_that else "", settings.remote if is_that else "")
 
 # %% ../../nbs/store/14_store.ipynb #f9c21400
 def _check_format(folder: Path) -> None:
@@ -234,6 +290,28 @@ def prepare(
         raise InputError(
             f"The store {folder} has format {found}; this version reads it and writes format {STORE_FORMAT}. Run `mlops-lit store upgrade` first, nothing was changed."
         )
+
+# %% ../../nbs/store/14_store.ipynb #4b97bcbb
+def start_sending(
+    folder: Path,  # The store's folder
+) -> None:
+    "Let a process of its own send what is new here to the bucket, if there is one."
+    if remote_of(folder) is not None:
+        from mlops_lit.store.sync import start_uploader
+
+        start_uploader(folder)
+
+# %% ../../nbs/store/14_store.ipynb #808ad0cb
+def note_change(
+    run_folder: Path,  # Folder of a run
+) -> None:
+    "Let what changes in a run be sent to the bucket, if there is one."
+    folder = run_folder.parent.parent
+    if remote_of(folder) is not None:
+        from mlops_lit.store.spool import spool_run
+
+        spool_run(folder, run_folder.name)
+        start_sending(folder)
 
 # %% ../../nbs/store/14_store.ipynb #d0a5f542
 def _not_writable(folder: Path, error: OSError) -> InputError:
@@ -268,6 +346,35 @@ def find_run(
         )
     raise InputError(
         f"There is no run {run!r} in {runs.parent}. `mlops-lit runs` lists them.{did_you_mean(run, named)}"
+    )
+
+# %% ../../nbs/store/14_store.ipynb #b4a015a9
+def part_of(
+    store: Store,  # Where runs and versions are
+    whole: Lineage,  # Its lineage
+    of: str,  # A version, an alias, or a run by id or name
+    direction: Literal["upstream", "downstream", "both"] = "both",  # Which part around it
+) -> Lineage:
+    "The part of the lineage around a node."
+    parts = {"upstream": Lineage.upstream, "downstream": Lineage.downstream, "both": Lineage.around}
+    if direction not in parts:
+        raise InputError(
+            f"direction={direction!r} is none of {list(parts)}.{did_you_mean(direction, parts)}"
+        )
+    node = of if of in whole.nodes else _named_node(store, whole, of)
+    if node not in whole.nodes:
+        return Lineage([], of=node, distance={node: 0})
+    return parts[direction](whole, node)
+
+# %% ../../nbs/store/14_store.ipynb #a136b8d2
+def _named_node(store: Store, whole: Lineage, name: str) -> str:
+    "The version or run that is meant by another name than its own."
+    for found in (lambda: store.artifact(name).ref, lambda: store.run_folder(name).name):
+        with contextlib.suppress(InputError):
+            return found()
+    known = {*whole.nodes, *whole.names.values(), *(node.split(":")[0] for node in whole.nodes)}
+    raise UnknownNode(
+        f"{name!r} is no version, alias or run of {store.folder}.{did_you_mean(name, known)}"
     )
 
 # %% ../../nbs/store/14_store.ipynb #deba3d0b

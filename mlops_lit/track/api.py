@@ -499,15 +499,20 @@ def _absent(kind: type, name: str, known: Mapping[str, str]) -> AttributeError:
 class PublicRun:
     "A run as it was recorded, to be read and annotated."
 
-    __slots__ = ("_folder", "_record", "_store", "config", "group", "id", "job_type", "name", "notes", "summary", "tags")  # fmt: skip
+    __slots__ = ("_record", "_store", "config", "group", "id", "job_type", "name", "notes", "summary", "tags")  # fmt: skip
 
     def __init__(
         self,
         store: Store,  # Where it is kept
         record: Mapping[str, Any],  # Its run.json
     ):
-        self._store, self._folder = store, store.folder / "runs" / record["id"]
+        self._store = store
         self._take(record)
+
+    @property
+    def _folder(self) -> Path:
+        "The run's folder, with all its files."
+        return self._store.run_folder(self.id)
 
     def _take(self, record: Mapping[str, Any]) -> None:
         "Show what the record says."

@@ -1,0 +1,1 @@
+"""Alembic's steps from one revision of a team's catalog to the next; `mlops_lit.store.upgrade` takes them."""

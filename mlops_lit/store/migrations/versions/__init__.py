@@ -1,0 +1,1 @@
+"""One module per revision, each written by hand and never changed afterwards."""
