@@ -18,7 +18,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -227,12 +227,15 @@ class Store(Labels):
         whole = indexed_lineage(self._catalog(), self.folder)
         return whole if of is None else part_of(self, whole, of, direction)
 
-    def verify(self) -> list[Problem]:
+    def verify(
+        self,
+        progress: Callable[[int], object] = lambda n_bytes: None,  # Told how many bytes were read
+    ) -> list[Problem]:
         "Everything damaged or missing; empty when each byte is what it was."
         self.refresh(0)
         return [
             *_run_problems(self.folder),
-            *_artifact_problems(self.folder),
+            *_artifact_problems(self.folder, progress),
             *_journal_problems(self.folder),
         ]
 
@@ -405,7 +408,7 @@ def _run_problems(store: Path) -> list[Problem]:
     return problems
 
 # %% ../../nbs/store/14_store.ipynb #2baf584c
-def _artifact_problems(store: Path) -> list[Problem]:
+def _artifact_problems(store: Path, progress: Callable[[int], object]) -> list[Problem]:
     "Manifests that cannot be read, and objects that are missing or damaged."
     problems, checked = [], set()
     for path in sorted((store / "artifacts").glob("*/v*.json")):
@@ -417,11 +420,12 @@ def _artifact_problems(store: Path) -> list[Problem]:
             )
             continue
         for entry in entries:
-            if entry.digest not in checked:
+            if entry.ref is None and entry.digest not in checked:
                 checked.add(entry.digest)
                 problems += _object_problems(
                     store, f"{path.parent.name}:{path.stem}, file {entry.path}", entry.digest
                 )
+                progress(entry.size_bytes)
     return problems
 
 # %% ../../nbs/store/14_store.ipynb #d9339bcb
