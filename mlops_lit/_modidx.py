@@ -2001,6 +2001,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'mlops_lit.store.store.Store.run': ('store/store.html#store.run', 'mlops_lit/store/store.py'),
                                        'mlops_lit.store.store.Store.run_folder': ( 'store/store.html#store.run_folder',
                                                                                    'mlops_lit/store/store.py'),
+                                       'mlops_lit.store.store.Store.run_folders': ( 'store/store.html#store.run_folders',
+                                                                                    'mlops_lit/store/store.py'),
                                        'mlops_lit.store.store.Store.runs': ('store/store.html#store.runs', 'mlops_lit/store/store.py'),
                                        'mlops_lit.store.store.Store.send_run': ( 'store/store.html#store.send_run',
                                                                                  'mlops_lit/store/store.py'),

@@ -83,7 +83,7 @@ def _history(store: Store, records: list[dict[str, Any]], sql: str) -> Any:
     "The history of all runs, with the metrics that the query mentions."
     import pandas as pd
 
-    folders = {record["id"]: store.folder / "runs" / record["id"] for record in records}
+    folders = store.run_folders([record["id"] for record in records])
     folders = {
         id: folder
         for id, folder in folders.items()
@@ -231,7 +231,7 @@ def _logged_table(store: Store, entries: list[tuple[str, Mapping[str, Any]]]) ->
     parts = [
         (run_id, path, schema)
         for run_id, entry in entries
-        for path, schema in table_parts(store.folder / "runs" / run_id, entry).items()
+        for path, schema in table_parts(store.run_folder(run_id), entry).items()
     ]
     fields = _common_fields([schema for _, _, schema in parts])
     if fields is None:

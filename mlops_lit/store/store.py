@@ -30,7 +30,7 @@ from .files import SAFE_NAME, create_once, from_json, to_json
 from .intake import sweep_staging
 from .journal import chain_problems
 from .lineage import Edge, Lineage, UnknownNode
-from .mirror import check_object, make_mirror, pull
+from .mirror import check_object, fetch_run, make_mirror, pull
 from .objects import CorruptObject
 from .history import read_histories, read_history, summarize
 from .remote import remote_of
@@ -161,11 +161,18 @@ class Store(Labels):
     ) -> Path:
         "The folder of one run, with all its files."
         folder = self._find(run)
-        if remote_of(self.folder) is not None:
-            from mlops_lit.store.mirror import fetch_run
+        return self.run_folders([folder.name])[folder.name]
 
-            fetch_run(self.folder, folder.name)
-        return folder
+    def run_folders(
+        self,
+        run_ids: Iterable[str],  # Ids of runs
+    ) -> dict[str, Path]:
+        "Id -> folder of each run, with all its files."
+        folders = {run_id: self.folder / "runs" / run_id for run_id in run_ids}
+        if remote_of(self.folder) is not None:
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(lambda run_id: fetch_run(self.folder, run_id), folders))
+        return folders
 
     def _find(self, run: str) -> Path:
         "The folder of one run; on a bucket only run.json is sure to be in it."
