@@ -11,7 +11,7 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['SCHEMES', 'UNSAFE', 'CONNECT_S', 'SMALL_S', 'SILENT_S', 'PART_S', 'RETRIES', 'RETRY_S', 'PART_BYTES', 'Entry',
-           'open_remote', 'is_safe_key', 'Unreachable', 'Remote', 'remote_of']
+           'open_remote', 'is_safe_key', 'Unreachable', 'Refused', 'Remote', 'remote_of']
 
 # %% ../../nbs/store/02_remote.ipynb #2d43ebe8
 import contextlib
@@ -114,6 +114,10 @@ PART_BYTES = 8 * 2**20  # Files larger than this are sent in parts
 class Unreachable(OSError):
     "The remote did not do what was asked: no network, no right, no such bucket."
 
+
+class Refused(Unreachable):
+    "It did not because of the credentials: asking again with the same is of no use."
+
 # %% ../../nbs/store/02_remote.ipynb #7f2e7197
 _CREDENTIALS = "Set the credentials of the bucket in the environment, e.g. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _NETWORK = "Check the network and the endpoint, e.g. AWS_ENDPOINT_URL"
@@ -153,7 +157,8 @@ def _unreachable(url: str, error: BaseException) -> Unreachable:
     text = str(error)
     for pattern, (why, remedy) in _REASONS.items():
         if re.search(pattern, text):
-            return Unreachable(f"{url} cannot be reached: {why}. {remedy}.")
+            kind = Refused if remedy == _CREDENTIALS else Unreachable
+            return kind(f"{url} cannot be reached: {why}. {remedy}.")
     if found := re.search(r"\(os error (\d+)\)", text):
         return Unreachable(
             f"{url} cannot be used: {os.strerror(int(found[1]))}. Make room or give this user the right."
