@@ -46,17 +46,23 @@ Modules:
 - `mlops_lit.site.stage`: Notebooks as people write them become notebooks as a renderer can read them.
 - `mlops_lit.store.artifacts`: `loans:v3` means the same bytes for ever, whoever asks.
 - `mlops_lit.store.catalog`: An index of the files, never the truth: delete it and it comes back equal.
+- `mlops_lit.store.cleanup`: What could be freed, shown first; what is in use is not among it.
 - `mlops_lit.store.files`: Writing a file so that a reader never sees half of it, and JSON that keeps NaN.
 - `mlops_lit.store.history`: Every point that was logged, in any order, none dropped.
+- `mlops_lit.store.intake`: Ten thousand files or one of two gigabytes: read once, hashed once, written once.
 - `mlops_lit.store.journal`: Who moved `production`, when, and from where: a list of entries that can be added to and not quietly changed.
 - `mlops_lit.store.lineage`: Which data became which model: everything a version came from, and everything that came of it.
+- `mlops_lit.store.mirror`: A team's store is a bucket; the folder here is a copy of it that fills as it is read.
 - `mlops_lit.store.objects`: Bytes kept once, under the digest of what they are, and checked each time they are read.
 - `mlops_lit.store.overview`: One row per run, one column per fact, and a condition in SQL over them.
 - `mlops_lit.store.query`: SELECT over runs, histories, artifacts and logged tables, as if the folder of files were a database.
+- `mlops_lit.store.references`: Data that stays where it is: the address, and how to recognise the bytes.
+- `mlops_lit.store.remote`: A bucket as a folder of files: read, written, listed, and one name claimed by exactly one of many.
 - `mlops_lit.store.runs`: A run is a folder that can be zipped, e-mailed and read without mlops_lit.
 - `mlops_lit.store.sql`: One SELECT over tables that are handed in, in a database that sees no file and cannot be changed.
 - `mlops_lit.store.store`: One object for all that is kept: runs, artifacts, aliases, lineage, and the proof that it is whole.
 - `mlops_lit.store.upgrade`: A store of an older version is read as it is, and changed only when somebody asks, after a backup.
+- `mlops_lit.store.versions`: Find a version by its number or alias, say things about it, and know who needs it.
 - `mlops_lit.track.alert`: Tell somebody now: on the console, in the record, and to a web address of the team's chat.
 - `mlops_lit.track.api`: Find runs again and read them from any program, with the names that `wandb.Api` has.
 - `mlops_lit.track.artifact`: A set of files on its way into the store.

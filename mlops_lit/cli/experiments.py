@@ -508,7 +508,7 @@ def runs_to_watch(
     if not records:
         raise InputError(f"There are no runs in {store.folder} yet. Start one, then watch it.")
     running = [record for record in records if record["status"] == "running"]
-    return [store.folder / "runs" / record["id"] for record in running[:MAX_WATCHED] or records[:1]]
+    return [store.run_folder(record["id"]) for record in running[:MAX_WATCHED] or records[:1]]
 
 # %% ../../nbs/cli/10_experiments.ipynb #0408a485
 def _looks(runs: list[Watched], interval_s: float, once: bool) -> Iterator[list[dict[str, Any]]]:

@@ -10,12 +10,18 @@ was recorded as the input of a run can be checked years later."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['MANIFEST_FORMAT', 'TABLE_SUFFIXES', 'VERSION', 'FileEntry', 'ArtifactVersion', 'read_table', 'table_columns',
-           'parse_ref', 'content_digest', 'versions', 'put_version', 'read_version']
+__all__ = ['MANIFEST_FORMAT', 'TABLE_SUFFIXES', 'PENDING', 'VERSION', 'MANIFEST_FILE', 'FileEntry', 'Manifest', 'ArtifactVersion',
+           'read_table', 'table_columns', 'parse_ref', 'content_digest', 'versions', 'put_version', 'check_paths',
+           'numbered_manifest', 'pending_versions', 'read_version', 'version_of', 'VersionDiff', 'diff_versions',
+           'remove_files']
 
 # %% ../../nbs/store/06_artifacts.ipynb #c0e15b25
+import contextlib
+import os
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,13 +36,21 @@ from mlops_lit.store.files import (
     to_json,
     write_atomic,
 )
-from .objects import digest_bytes, put_bytes, verified_path
+from .intake import Intake, copy_and_digest
+from mlops_lit.store.objects import (
+    check_digest,
+    digest_bytes,
+    digest_file,
+    located_path,
+    verified_path,
+)
+from .remote import remote_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # %% ../../nbs/store/06_artifacts.ipynb #b7ed8b81
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
 TABLE_SUFFIXES = (".parquet", ".csv")
 
 # %% ../../nbs/store/06_artifacts.ipynb #87e13c23
@@ -45,13 +59,20 @@ class FileEntry:
     "One file of a version."
 
     path: str  # Relative path inside the artifact, with forward slashes
-    digest: str  # BLAKE3 of its bytes
+    digest: (
+        str  # BLAKE3 of its bytes; of a reference also what its server says of them, e.g. "etag:…"
+    )
     size_bytes: int  # Its length
+    ref: str | None = None  # Address of the bytes, when they are not in the store
+
+    def as_dict(self) -> dict[str, Any]:
+        "The entry as the manifest has it."
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 # %% ../../nbs/store/06_artifacts.ipynb #277a4fc0
 @dataclass(frozen=True)
-class ArtifactVersion:
-    "One version of an artifact: its files by digest, who made it, and what it says about itself."
+class Manifest:
+    "What is written down of a version."
 
     name: str  # e.g. "loans"
     version: str  # e.g. "v3"
@@ -62,6 +83,13 @@ class ArtifactVersion:
     metadata: dict[str, Any] = field(default_factory=dict)  # Plain data given by its maker
     run_id: str | None = None  # The run that made it; None when it came from outside a run
     created_at: str = ""  # ISO time in UTC
+    ttl_s: float | None = (
+        None  # Seconds after which it may be removed when nothing refers to it; None: never
+    )
+    tags: tuple[str, ...] = ()  # Words to find it by
+    removed: dict[str, Any] | None = (
+        None  # When and why its files were removed; None: they are there
+    )
     store: Path = Path()  # The store's folder
 
     @property
@@ -69,35 +97,63 @@ class ArtifactVersion:
         "The name by which anyone gets these bytes, e.g. `loans:v3`."
         return f"{self.name}:{self.version}"
 
-    def path(
-        self,
-        file: str | None = None,  # Path of a file inside; None: the only file
-    ) -> Path:
-        "A read-only path to the bytes of one file, checked against their digest."
-        return verified_path(self.store / "objects", self.entry(file).digest)
+    @property
+    def size_bytes(self) -> int:
+        "Length of all files together."
+        return sum(entry.size_bytes for entry in self.files.values())
 
     def entry(
         self,
         file: str | None = None,  # Path of a file inside; None: the only file
     ) -> FileEntry:
         "What the manifest says of one file."
+        self._check_there()
         if file is None and len(self.files) == 1:
             return next(iter(self.files.values()))
         if file is None or file not in self.files:
             hint = did_you_mean(file, self.files) if file else " Name one of them."
+            shown = sorted(self.files)[:20]
             raise InputError(
-                f"{self.ref} has no single file {file!r}; it holds {sorted(self.files)}.{hint}"
+                f"{self.ref} has no single file {file!r}; it holds {len(self.files)}: {shown}.{hint}"
             )
         return self.files[file]
 
+    def _check_there(self) -> None:
+        if self.removed:
+            why = f": {self.removed['reason']}" if self.removed.get("reason") else ""
+            raise InputError(
+                f"The files of {self.ref} were removed at {self.removed['at']}{why}. Use another version."
+            )
+
     def table_file(self) -> str:
         "Path of the only table (.parquet or .csv) in this version."
+        self._check_there()
         tables = [path for path in self.files if path.endswith(TABLE_SUFFIXES)]
         if len(tables) != 1:
             raise InputError(
-                f"{self.ref} holds {len(tables)} tables, not one: {sorted(self.files)}. Read a file by its path."
+                f"{self.ref} holds {len(tables)} tables, not one: {sorted(self.files)[:20]}. Read a file by its path."
             )
         return tables[0]
+
+# %% ../../nbs/store/06_artifacts.ipynb #76d01207
+class ArtifactVersion(Manifest):
+    "One version of an artifact: its files by digest, who made it, and what it says about itself."
+
+    def path(
+        self,
+        file: str | None = None,  # Path of a file inside; None: the only file
+    ) -> Path:
+        "A read-only path to the bytes of one file, checked against their digest."
+        entry = self.entry(file)
+        if entry.ref is not None:
+            from mlops_lit.store.references import referenced_path
+
+            return referenced_path(entry, self.store)
+        if remote_of(self.store) is not None:
+            from mlops_lit.store.mirror import fetch_object
+
+            return fetch_object(self.store, entry.digest)
+        return verified_path(self.store / "objects", entry.digest)
 
     def read(
         self,
@@ -108,18 +164,29 @@ class ArtifactVersion:
         name = file or self.table_file()
         return read_table(self.path(name), Path(name).suffix, columns)
 
+    def load_json(
+        self,
+        file: str,  # Path of a JSON file inside
+    ) -> Any:
+        "The content of a JSON file."
+        return from_json(self.path(file).read_bytes())
+
     def download(
         self,
         root: str
         | Path
         | None = None,  # Folder to copy to; None: artifacts/<name>-<version> in the working directory
+        path_prefix: str = "",  # Only files whose path begins so; empty: all
     ) -> Path:
-        "The folder that holds copies of all files, each checked against its digest."
-        folder = (
-            Path(root) if root is not None else Path("artifacts", f"{self.name}-{self.version}")
+        "The folder that holds copies of the files, each checked against its digest."
+        folder = Path(
+            root if root is not None else Path("artifacts", f"{self.name}-{self.version}")
         )
-        for file in self.files:
-            write_atomic(folder / file, self.path(file).read_bytes())
+        wanted = [self.entry(file) for file in self.files if file.startswith(path_prefix)]
+        if not wanted:
+            self.entry(path_prefix or None)  # Says why there is nothing
+        with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
+            list(pool.map(lambda entry: _copy_out(self, entry, folder), wanted))
         return folder
 
     def file(
@@ -129,16 +196,72 @@ class ArtifactVersion:
         "A copy of the only file."
         return self.download(root) / self.entry().path
 
-    def wait(self) -> ArtifactVersion:
-        "The version itself: it is there already."
-        return self
-
-    def load_json(
+    def verify(
         self,
-        file: str,  # Path of a JSON file inside
-    ) -> Any:
-        "The content of a JSON file."
-        return from_json(self.path(file).read_bytes())
+        root: str
+        | Path
+        | None = None,  # A folder from `download`, to be compared; None: what the store holds
+    ) -> None:
+        "Raise an error that names the first file that is not what it was."
+        if root is not None:
+            return _check_copy(self, Path(root))
+        for file in self.files:
+            self.path(file)
+
+    def wait(
+        self,
+        timeout: float | None = None,  # Seconds to wait at most; None: as long as there is progress
+    ) -> ArtifactVersion:
+        "The version with its number: at once, or on a bucket when the number is claimed."
+        if not self.version.startswith(PENDING):
+            return self
+        from mlops_lit.store.sync import claimed_version
+
+        return claimed_version(self, timeout)
+
+# %% ../../nbs/store/06_artifacts.ipynb #ce87a76d
+PENDING = "pending-"  # Begins the label of a version whose number is not claimed yet
+
+# %% ../../nbs/store/06_artifacts.ipynb #586c9a1b
+def _copy_out(version: ArtifactVersion, entry: FileEntry, folder: Path) -> None:
+    "Copy one file into the folder, unless it is there already."
+    target = folder / entry.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.parent.resolve() != folder.resolve() / Path(entry.path).parent:
+        raise InputError(
+            f"{target} lies outside {folder}: a folder on the way is a link. Remove the link."
+        )
+    if (
+        target.is_file()
+        and target.stat().st_size == entry.size_bytes
+        and digest_file(target) == entry.digest
+    ):
+        return
+    source = (
+        version.path(entry.path)
+        if entry.ref or remote_of(version.store)
+        else located_path(version.store / "objects", entry.digest)
+    )
+    scratch = target.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        found = copy_and_digest(source, scratch)
+        if entry.ref is None:
+            check_digest(source, entry.digest, found)
+        os.replace(scratch, target)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+# %% ../../nbs/store/06_artifacts.ipynb #7064f4bd
+def _check_copy(version: ArtifactVersion, folder: Path) -> None:
+    "Raise when the folder does not hold the files of the version, no more and no less."
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    if missing := sorted(version.files.keys() - found):
+        raise InputError(f"{folder} lacks {missing[:5]} of {version.ref}. Download it again.")
+    if more := sorted(found - version.files.keys()):
+        raise InputError(f"{folder} holds {more[:5]}, which {version.ref} does not. Remove it.")
+    for file, entry in version.files.items():
+        if not entry.digest.startswith("etag:") and digest_file(folder / file) != entry.digest:
+            raise InputError(f"{folder / file} is not what {version.ref} holds. Download it again.")
 
 # %% ../../nbs/store/06_artifacts.ipynb #6309632e
 def read_table(
@@ -197,7 +320,12 @@ def content_digest(
     files: Mapping[str, FileEntry],  # Path -> entry
 ) -> str:
     "One digest for all files: it changes when a path or a byte changes."
-    return digest_bytes(to_json([[path, files[path].digest] for path in sorted(files)]))
+    entries = [files[path] for path in sorted(files)]
+    return digest_bytes(
+        to_json(
+            [[e.path, e.digest] if e.ref is None else [e.path, e.digest, e.ref] for e in entries]
+        )
+    )
 
 # %% ../../nbs/store/06_artifacts.ipynb #45a63754
 def versions(
@@ -205,60 +333,136 @@ def versions(
     name: str,  # Name of the artifact
 ) -> list[int]:
     "The numbers of its versions, ascending; empty when there is no such artifact."
-    found = (store / "artifacts" / check_name(name, "artifact")).glob("v*.json")
-    return sorted(int(path.stem[1:]) for path in found if VERSION.fullmatch(path.stem))
+    try:
+        found = os.listdir(store / "artifacts" / check_name(name, "artifact"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(file[1:-5]) for file in found if MANIFEST_FILE.fullmatch(file))
 
 # %% ../../nbs/store/06_artifacts.ipynb #0cd5f2c6
+MANIFEST_FILE = re.compile(rf"{VERSION.pattern}\.json")
+
+# %% ../../nbs/store/06_artifacts.ipynb #734e2b40
 def put_version(
     store: Path,  # The store's folder
     name: str,  # Name of the artifact
-    files: Mapping[str, bytes],  # Relative path -> content
+    files: Mapping[
+        str, bytes | FileEntry
+    ],  # Relative path -> content, or what an intake or a version says of it
+    intake: Intake | None = None,  # What holds the bytes of the entries; None: the store itself
     type: str = "dataset",  # Kind of artifact, e.g. "dataset", "model"
-    description: str = "",  # For readers
-    metadata: Mapping[str, Any] | None = None,  # Plain data
-    run_id: str | None = None,  # The run that makes it
+    **fields: Any,  # Other fields of the manifest: description, metadata, run_id, ttl_s, tags
 ) -> ArtifactVersion:
     "The new version, or the latest one when its content is the same."
     check_name(name, "artifact")
     if not files:
         raise InputError(f"Artifact {name!r} has no files. Add one before logging it.")
-    entries = {
-        check_relative_path(path): FileEntry(path, put_bytes(store / "objects", data), len(data))
-        for path, data in files.items()
-    }
-    fields = {
+    check_paths(files)
+    intake = intake or Intake(store)
+    entries = {path: _entry(path, content, intake) for path, content in files.items()}
+    stored = [(entry.digest, entry.size_bytes) for entry in entries.values() if entry.ref is None]
+    (store / "objects").mkdir(parents=True, exist_ok=True)
+    intake.place(store / "objects", stored)
+    manifest = {
+        "format": MANIFEST_FORMAT,
+        "name": name,
         "type": type,
-        "description": description,
-        "metadata": dict(metadata or {}),
-        "run_id": run_id,
+        "description": fields.get("description") or "",
+        "metadata": dict(fields.get("metadata") or {}),
+        "run_id": fields.get("run_id"),
+        "ttl_s": fields.get("ttl_s"),
+        "tags": sorted(fields.get("tags") or ()),
+        "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "digest": content_digest(entries),
+        "files": [entries[path].as_dict() for path in sorted(entries)],
     }
-    return _claim(store, name, entries, fields)
-
-# %% ../../nbs/store/06_artifacts.ipynb #734e2b40
-def _claim(
-    store: Path, name: str, entries: dict[str, FileEntry], fields: dict[str, Any]
-) -> ArtifactVersion:
-    "Write the manifest under the next free number, unless the latest version is equal."
-    digest = content_digest(entries)
-    while True:
-        numbers = versions(store, name)
-        if numbers and (latest := read_version(store, name, numbers[-1])).digest == digest:
-            return latest
-        number = numbers[-1] + 1 if numbers else 1
-        manifest = {
-            "format": MANIFEST_FORMAT,
-            "name": name,
-            "version": f"v{number}",
-            **fields,
-            "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "digest": digest,
-            "files": [vars(entries[path]) for path in sorted(entries)],
-        }
-        path = store / "artifacts" / name / f"v{number}.json"
-        if create_once(path, to_json(manifest, indent=True) + b"\n"):
-            return read_version(store, name, number)
+    return _claim(store, manifest) if remote_of(store) is None else _spool(store, manifest)
 
 # %% ../../nbs/store/06_artifacts.ipynb #065b8362
+def _entry(path: str, content: bytes | FileEntry, intake: Intake) -> FileEntry:
+    "The entry of a file, its bytes taken in if they are given."
+    if isinstance(content, FileEntry):
+        return content
+    return FileEntry(path, *intake.take_bytes(content))
+
+# %% ../../nbs/store/06_artifacts.ipynb #b4a4a963
+def check_paths(
+    paths: Iterable[str],  # Relative paths of the files of one version
+) -> None:
+    "Raise for a path that leaves the artifact, and for a file that is also a folder."
+    known = set(map(check_relative_path, paths))
+    folders = {path.rpartition("/")[0] for path in known if "/" in path}
+    while folders:
+        if both := sorted(known & folders):
+            raise InputError(
+                f"{both[0]!r} would be a file and a folder in one artifact. Rename one."
+            )
+        folders = {path.rpartition("/")[0] for path in folders if "/" in path}
+
+# %% ../../nbs/store/06_artifacts.ipynb #54a747bc
+def _claim(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
+    "Write the manifest under the next free number, unless the latest version is equal."
+    name, digest = manifest["name"], manifest["digest"]
+    while True:
+        numbers = versions(store, name)
+        if (
+            numbers
+            and (latest := read_version(store, name, numbers[-1])).digest == digest
+            and not latest.removed
+        ):
+            return latest
+        number = numbers[-1] + 1 if numbers else 1
+        numbered = numbered_manifest(manifest, number)
+        if create_once(store / "artifacts" / name / f"v{number}.json", numbered):
+            return version_of(from_json(numbered), store)
+
+# %% ../../nbs/store/06_artifacts.ipynb #178dd453
+def numbered_manifest(
+    manifest: Mapping[str, Any],  # A manifest, its version not claimed yet
+    number: int,  # Its number
+) -> bytes:
+    "The manifest as it is written, one file a line."
+    head = {"format": manifest["format"], "name": manifest["name"], "version": f"v{number}"}
+    files = b",\n".join(b"    " + to_json(entry) for entry in manifest["files"])
+    text = to_json({**head, **manifest, "version": f"v{number}", "files": []}, indent=True)
+    return (
+        text.replace(
+            b'"files": []', b'"files": [\n' + files + b"\n  ]" if files else b'"files": []'
+        )
+        + b"\n"
+    )
+
+# %% ../../nbs/store/06_artifacts.ipynb #5552010a
+def _spool(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
+    "Keep the manifest until its number is claimed on the bucket, unless the latest version seen is equal."
+    name, digest = manifest["name"], manifest["digest"]
+    numbers = versions(store, name)
+    if (
+        numbers
+        and (latest := read_version(store, name, numbers[-1])).digest == digest
+        and not latest.removed
+    ):
+        return latest
+    label = f"{PENDING}{digest[:12]}"
+    manifest = {**manifest, "version": label}
+    write_atomic(
+        store / "spool" / "versions" / f"{name}.{label}.json", to_json({"manifest": manifest})
+    )
+    return version_of(manifest, store)
+
+# %% ../../nbs/store/06_artifacts.ipynb #35fe5723
+def pending_versions(
+    store: Path,  # The store's folder
+    name: str | None = None,  # Name of an artifact; None: of all
+) -> list[ArtifactVersion]:
+    "Versions made on this machine whose number is not claimed yet, the oldest first."
+    found = []
+    for path in (store / "spool" / "versions").glob(f"{name or '*'}.{PENDING}*.json"):
+        with contextlib.suppress(FileNotFoundError):  # Claimed in this moment
+            found.append(version_of(from_json(path.read_bytes())["manifest"], store))
+    return sorted((v for v in found if name in (None, v.name)), key=lambda v: v.created_at)
+
+# %% ../../nbs/store/06_artifacts.ipynb #57e32a2e
 def read_version(
     store: Path,  # The store's folder
     name: str,  # Name of the artifact
@@ -267,9 +471,92 @@ def read_version(
     "The version that a manifest describes."
     path = store / "artifacts" / name / f"v{number}.json"
     manifest = from_json(path.read_bytes())
-    if manifest.pop("format") > MANIFEST_FORMAT:
+    if manifest.get("format", 0) > MANIFEST_FORMAT:
         raise InputError(f"{path} was written by a newer version of mlops_lit. Upgrade mlops_lit.")
-    files = {
-        check_relative_path(entry["path"]): FileEntry(**entry) for entry in manifest.pop("files")
+    return version_of(manifest, store)
+
+# %% ../../nbs/store/06_artifacts.ipynb #92e7950e
+def version_of(
+    manifest: Mapping[str, Any],  # The content of a manifest
+    store: Path,  # The store's folder
+) -> ArtifactVersion:
+    "The version, its paths checked."
+    entries = [FileEntry(**entry) for entry in manifest["files"]]
+    check_paths(entry.path for entry in entries)
+    known = {
+        key: value for key, value in manifest.items() if key in ArtifactVersion.__dataclass_fields__
     }
-    return ArtifactVersion(**manifest, files=files, store=store)
+    return ArtifactVersion(
+        **{
+            **known,
+            "files": {entry.path: entry for entry in entries},
+            "tags": tuple(known.get("tags") or ()),
+        },
+        store=store,
+    )
+
+# %% ../../nbs/store/06_artifacts.ipynb #33b4c5a5
+@dataclass(frozen=True)
+class VersionDiff:
+    "Which files differ between two versions."
+
+    old: str  # e.g. "loans:v1"
+    new: str  # e.g. "loans:v2"
+    added: list[str]  # Paths that only the new one has
+    removed: list[str]  # Paths that only the old one has
+    changed: list[str]  # Paths whose bytes differ
+    n_unchanged: int  # Files that are the same
+    new_bytes: int  # Length of what was added or changed
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+    def frame(self) -> pd.DataFrame:
+        "One row per file that differs: `path` and `change`."
+        import pandas as pd
+
+        rows = [
+            (path, change)
+            for change in ("added", "removed", "changed")
+            for path in getattr(self, change)
+        ]
+        return pd.DataFrame(rows, columns=["path", "change"])
+
+    def __str__(self) -> str:
+        signs = {"added": "+", "removed": "-", "changed": "~"}
+        lines = [f"{signs[change]} {path}" for path, change in self.frame().itertuples(index=False)]
+        counts = f"{len(self.added)} added, {len(self.removed)} removed, {len(self.changed)} changed, {self.n_unchanged} the same"
+        return "\n".join([f"{self.old} -> {self.new}: {counts}", *lines])
+
+# %% ../../nbs/store/06_artifacts.ipynb #0f96533f
+def diff_versions(
+    old: ArtifactVersion,  # The version before
+    new: ArtifactVersion,  # The version after; of any artifact
+) -> VersionDiff:
+    "What a reader of the new version finds that was not so in the old one."
+    added = sorted(new.files.keys() - old.files.keys())
+    both = sorted(new.files.keys() & old.files.keys())
+    changed = [path for path in both if new.files[path].digest != old.files[path].digest]
+    return VersionDiff(
+        old=old.ref,
+        new=new.ref,
+        added=added,
+        removed=sorted(old.files.keys() - new.files.keys()),
+        changed=changed,
+        n_unchanged=len(both) - len(changed),
+        new_bytes=sum(new.files[path].size_bytes for path in [*added, *changed]),
+    )
+
+# %% ../../nbs/store/06_artifacts.ipynb #28ccab84
+def remove_files(
+    version: ArtifactVersion,  # A version that nothing refers to
+    reason: str = "",  # For readers
+) -> bytes:
+    "The manifest that is left, as written."
+    path = version.store / "artifacts" / version.name / f"{version.version}.json"
+    manifest = from_json(path.read_bytes())
+    facts = {"n_files": len(version.files), "size_bytes": version.size_bytes, "reason": reason}
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    left = to_json({**manifest, "files": [], "removed": {"at": at, **facts}}, indent=True) + b"\n"
+    write_atomic(path, left)
+    return left

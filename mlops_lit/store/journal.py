@@ -9,17 +9,21 @@ gaps. Each entry carries the hash of the one before it: whoever edits, removes o
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['GENESIS', 'entry_hash', 'append_entry', 'count_entries', 'read_entry', 'read_journal', 'move_alias', 'aliases',
-           'chain_problems']
+__all__ = ['GENESIS', 'DESCRIBED', 'entry_hash', 'next_entry', 'entry_bytes', 'append_entry', 'entry_path', 'count_entries',
+           'read_entry', 'read_journal', 'current_entries', 'write_entry', 'move_alias', 'aliases', 'describe',
+           'described', 'chain_problems']
 
 # %% ../../nbs/store/07_journal.ipynb #492b0c00
+import contextlib
+import secrets
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .artifacts import VERSION
-from .files import check_name, create_once, from_json, to_json
+from .artifacts import PENDING, VERSION
+from .files import check_name, create_once, from_json, to_json, write_atomic
 from .objects import digest_bytes
 
 # %% ../../nbs/store/07_journal.ipynb #3ec3e3b8
@@ -33,27 +37,45 @@ def entry_hash(
     return digest_bytes(to_json({key: entry[key] for key in sorted(entry) if key != "hash"}))
 
 # %% ../../nbs/store/07_journal.ipynb #8c9c4d2c
+def next_entry(
+    last: dict[str, Any],  # The entry before it
+    kind: str,  # What happened, e.g. "alias"
+    **fields: Any,  # What an entry of that kind says
+) -> dict[str, Any]:
+    "The entry that follows, with its number, time and hashes; nothing is written."
+    entry = {
+        "number": last["number"] + 1,
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "kind": kind,
+        **fields,
+        "previous": last["hash"],
+    }
+    return {**entry, "hash": entry_hash(entry)}
+
+# %% ../../nbs/store/07_journal.ipynb #1d2afaf3
+def entry_bytes(
+    entry: dict[str, Any],  # One entry
+) -> bytes:
+    "What its file holds."
+    return to_json(entry, indent=True) + b"\n"
+
+# %% ../../nbs/store/07_journal.ipynb #580e9b15
 def append_entry(
     journal: Path,  # The store's folder `journal`
     kind: str,  # What happened, e.g. "alias"
     **fields: Any,  # What an entry of that kind says
 ) -> dict[str, Any]:
-    "The entry as written, with its number, time and hashes."
+    "The entry as written."
     while True:
-        last = read_entry(journal, count_entries(journal))
-        entry = {
-            "number": last["number"] + 1,
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "kind": kind,
-            **fields,
-            "previous": last["hash"],
-        }
-        entry["hash"] = entry_hash(entry)
-        if create_once(_entry_path(journal, entry["number"]), to_json(entry, indent=True) + b"\n"):
+        entry = next_entry(read_entry(journal, count_entries(journal)), kind, **fields)
+        if create_once(entry_path(journal, entry["number"]), entry_bytes(entry)):
             return entry
 
-# %% ../../nbs/store/07_journal.ipynb #1d2afaf3
-def _entry_path(journal: Path, number: int) -> Path:
+# %% ../../nbs/store/07_journal.ipynb #9ef9b474
+def entry_path(
+    journal: Path,  # The store's folder `journal`
+    number: int,  # Its number
+) -> Path:
     "File of the entry with that number."
     return journal / f"{number:08d}.json"
 
@@ -72,7 +94,7 @@ def read_entry(
     "The entry with that number."
     if number == 0:
         return {"number": 0, "hash": GENESIS}
-    return from_json(_entry_path(journal, number).read_bytes())
+    return from_json(entry_path(journal, number).read_bytes())
 
 # %% ../../nbs/store/07_journal.ipynb #5ecec166
 def read_journal(
@@ -82,31 +104,94 @@ def read_journal(
     return [from_json(path.read_bytes()) for path in sorted(journal.glob("[0-9]*.json"))]
 
 # %% ../../nbs/store/07_journal.ipynb #f73c5e0f
+def current_entries(
+    journal: Path,  # The store's folder `journal`
+) -> list[dict[str, Any]]:
+    "All entries in order, read once each; then those that wait to be appended."
+    known, last = _read_once.get(journal, []), count_entries(journal)
+    if last < len(known):
+        known = []  # Another journal stands in its place
+    known = [*known, *(read_entry(journal, number) for number in range(len(known) + 1, last + 1))]
+    _read_once[journal] = known
+    waiting = []
+    for path in sorted((journal.parent / "spool" / "journal").glob("*.json")):
+        with contextlib.suppress(FileNotFoundError):  # Appended in this moment
+            waiting.append(from_json(path.read_bytes()))
+    return [*known, *waiting]
+
+# %% ../../nbs/store/07_journal.ipynb #be103d99
+_read_once: dict[Path, list[dict[str, Any]]] = {}
+
+# %% ../../nbs/store/07_journal.ipynb #21514185
+def write_entry(
+    journal: Path,  # The store's folder `journal`
+    kind: str,  # What happened, e.g. "alias"
+    **fields: Any,  # What an entry of that kind says
+) -> dict[str, Any]:
+    "The entry, appended, or in the spool when the store is a bucket."
+    from mlops_lit.store.remote import remote_of
+
+    if remote_of(journal.parent) is None:
+        return append_entry(journal, kind, **fields)
+    entry = {"kind": kind, **fields}
+    name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
+    write_atomic(journal.parent / "spool" / "journal" / name, to_json(entry))
+    return entry
+
+# %% ../../nbs/store/07_journal.ipynb #2c150db6
 def move_alias(
     journal: Path,  # The store's folder `journal`
     name: str,  # Name of the artifact
     alias: str,  # e.g. "production"
-    version: str,  # e.g. "v3"
+    version: str | None,  # e.g. "v3"; None: the alias is taken away
     run_id: str | None = None,  # The run that asked for it
 ) -> dict[str, Any] | None:
     "The entry for the move; None, writing nothing, when it points there already."
     check_name(alias, "alias")
-    if alias == "latest" or VERSION.fullmatch(alias):
+    if alias == "latest" or VERSION.fullmatch(alias) or alias.startswith(PENDING):
         raise InputError(
             f"{alias!r} cannot be set as an alias: 'latest' is always the newest version, v1, v2, … are versions. Choose another word, e.g. 'production'."
         )
     if aliases(journal, name).get(alias) == version:
         return None
-    return append_entry(journal, "alias", name=name, alias=alias, version=version, run_id=run_id)
+    return write_entry(journal, "alias", name=name, alias=alias, version=version, run_id=run_id)
 
-# %% ../../nbs/store/07_journal.ipynb #be103d99
+# %% ../../nbs/store/07_journal.ipynb #54d6978e
 def aliases(
     journal: Path,  # The store's folder `journal`
     name: str,  # Name of the artifact
 ) -> dict[str, str]:
     "Alias -> version as of the last entry."
-    moves = [e for e in read_journal(journal) if e["kind"] == "alias" and e["name"] == name]
-    return {entry["alias"]: entry["version"] for entry in moves}
+    moves = [e for e in current_entries(journal) if e["kind"] == "alias" and e["name"] == name]
+    now = {entry["alias"]: entry["version"] for entry in moves}
+    return {alias: version for alias, version in now.items() if version is not None}
+
+# %% ../../nbs/store/07_journal.ipynb #78aedbd5
+DESCRIBED = ("description", "metadata", "tags", "ttl_s")
+
+# %% ../../nbs/store/07_journal.ipynb #958659b0
+def describe(
+    journal: Path,  # The store's folder `journal`
+    name: str,  # Name of the artifact
+    version: str,  # e.g. "v3"
+    **facts: Any,  # Fields of `DESCRIBED` that change
+) -> dict[str, Any]:
+    "The entry."
+    if unknown := sorted(facts.keys() - set(DESCRIBED)):
+        raise InputError(f"{unknown} cannot change in {name}:{version}, only {list(DESCRIBED)}.")
+    return write_entry(journal, "describe", name=name, version=version, facts=facts)
+
+# %% ../../nbs/store/07_journal.ipynb #2c5722ba
+def described(
+    journal: Path,  # The store's folder `journal`
+    name: str,  # Name of the artifact
+) -> dict[str, dict[str, Any]]:
+    "Version -> what was said of it after it was made."
+    found: dict[str, dict[str, Any]] = {}
+    for entry in current_entries(journal):
+        if entry["kind"] == "describe" and entry["name"] == name:
+            found.setdefault(entry["version"], {}).update(entry["facts"])
+    return found
 
 # %% ../../nbs/store/07_journal.ipynb #162eea38
 def chain_problems(

@@ -9,7 +9,8 @@ stored once, whoever stores it, and a name can never come to mean other bytes. R
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['digest_bytes', 'digest_file', 'CorruptObject', 'object_path', 'put_bytes', 'verified_path']
+__all__ = ['digest_bytes', 'digest_file', 'CorruptObject', 'object_path', 'put_bytes', 'located_path', 'verified_path',
+           'check_digest']
 
 # %% ../../nbs/store/03_objects.ipynb #2ea05499
 import os
@@ -63,18 +64,36 @@ def put_bytes(
     return digest
 
 # %% ../../nbs/store/03_objects.ipynb #5f2a11ee
-def verified_path(
+def located_path(
     folder: Path,  # The store's folder `objects`
     digest: str,  # Digest of the object wanted
 ) -> Path:
-    "Path of the object, after its bytes were compared with the digest."
+    "Path of the object, not compared yet."
     path = object_path(folder, digest)
     if not path.is_file():
         raise CorruptObject(
             f"Object {digest[:12]}… is missing from {folder}. `mlops-lit store verify` lists all that is damaged."
         )
-    if (found := digest_file(path)) != digest:
+    return path
+
+# %% ../../nbs/store/03_objects.ipynb #8f82bb90
+def verified_path(
+    folder: Path,  # The store's folder `objects`
+    digest: str,  # Digest of the object wanted
+) -> Path:
+    "Path of the object, after its bytes were compared with the digest."
+    path = located_path(folder, digest)
+    check_digest(path, digest, digest_file(path))
+    return path
+
+# %% ../../nbs/store/03_objects.ipynb #6759078f
+def check_digest(
+    path: Path,  # Where the object is kept
+    digest: str,  # What its name says
+    found: str,  # The digest of what lies there
+) -> None:
+    "Raise when the two digests differ."
+    if found != digest:
         raise CorruptObject(
             f"Object {digest[:12]}… is damaged: its bytes have the digest {found[:12]}…. Restore {path} from a copy."
         )
-    return path

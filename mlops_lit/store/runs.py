@@ -9,9 +9,9 @@ executed. There is no server that must be asked, so nothing can be out of reach.
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['RUN_FORMAT', 'STATUSES', 'ALPHABET', 'HEARTBEAT_FILE', 'SILENT_S', 'SILENT_WITHOUT_HEARTBEAT_S', 'new_run_id',
-           'create_run_folder', 'write_record', 'changing', 'read_record', 'this_process', 'is_gone', 'last_sign',
-           'close_if_crashed']
+__all__ = ['RUN_FORMAT', 'STATUSES', 'ALPHABET', 'HEARTBEAT_FILE', 'SILENT_S', 'SILENT_WITHOUT_HEARTBEAT_S', 'SEEN_FILE',
+           'new_run_id', 'create_run_folder', 'write_record', 'changing', 'read_record', 'this_process', 'is_mirrored',
+           'is_gone', 'last_sign', 'close_if_crashed']
 
 # %% ../../nbs/store/05_runs.ipynb #26b9ede6
 import contextlib
@@ -163,6 +163,17 @@ def this_process() -> dict[str, Any]:
 
     return {"host": platform.node(), "pid": os.getpid(), "started": psutil.Process().create_time()}
 
+# %% ../../nbs/store/05_runs.ipynb #628785f9
+SEEN_FILE = ".seen"  # In a run folder that mirrors a bucket
+
+# %% ../../nbs/store/05_runs.ipynb #5a130ff9
+def is_mirrored(
+    folder: Path,  # Folder of the run
+) -> bool:
+    "Whether the run is a copy of what another machine keeps in the bucket."
+    spooled = folder.parent.parent / "spool" / "runs" / f"{folder.name}.json"
+    return (folder / SEEN_FILE).exists() and not spooled.exists()
+
 # %% ../../nbs/store/05_runs.ipynb #41f1cb2b
 def is_gone(
     folder: Path,  # Folder of the run
@@ -173,6 +184,8 @@ def is_gone(
 
     import psutil
 
+    if is_mirrored(folder):  # It may run in a container that has this host's name
+        return time.time() - last_sign(folder) > SILENT_S
     if process.get("host") != platform.node():
         beats = (folder / HEARTBEAT_FILE).exists()
         return time.time() - last_sign(folder) > (SILENT_S if beats else SILENT_WITHOUT_HEARTBEAT_S)
@@ -205,8 +218,9 @@ def close_if_crashed(
         if again["status"] != "running":
             return again
         closed = _crashed(folder, again)
-        with contextlib.suppress(PermissionError):  # Somebody who may only read sees the same
-            write_record(folder, closed)
+        if not is_mirrored(folder):
+            with contextlib.suppress(PermissionError):  # Somebody who may only read sees the same
+                write_record(folder, closed)
     return closed
 
 # %% ../../nbs/store/05_runs.ipynb #33d14bb4
@@ -216,7 +230,7 @@ def _crashed(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     return {
         **record,
         "status": "crashed",
-        "summary": summarize(folder, record.get("metrics", ())),
+        "summary": summarize(folder, record.get("metrics", ())) or record.get("summary", {}),
         "finished_at": datetime.fromtimestamp(ended, UTC).isoformat(timespec="milliseconds"),
         "duration_s": _seconds_until(ended, record.get("started_at")),
         "error": record.get("error")

@@ -9,8 +9,7 @@ and checks on request that every byte is what it was."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['STORE_FORMAT', 'Problem', 'Artifacts', 'Store', 'open_store', 'prepare', 'find_run', 'find_version', 'part_of',
-           'uses_of_run']
+__all__ = ['STORE_FORMAT', 'Problem', 'Store', 'open_store', 'prepare', 'find_run', 'part_of', 'uses_of_run']
 
 # %% ../../nbs/store/14_store.ipynb #3c3325b8
 import contextlib
@@ -25,21 +24,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InputError, did_you_mean
 from ..settings import Settings, load_settings
-from mlops_lit.store.artifacts import (
-    VERSION,
-    ArtifactVersion,
-    parse_ref,
-    put_version,
-    read_version,
-    versions,
-)
+from .artifacts import read_version
 from .files import SAFE_NAME, create_once, from_json, to_json
-from .journal import aliases, chain_problems, move_alias
+from .intake import sweep_staging
+from .journal import chain_problems
 from .lineage import Edge, Lineage, UnknownNode
 from .objects import CorruptObject, verified_path
 from .history import read_histories, read_history, summarize
-from .runs import close_if_crashed, create_run_folder, read_record
+from .remote import remote_of
+from .runs import close_if_crashed, create_run_folder, is_mirrored, read_record
 from .overview import matching_runs, run_row, runs_frame
+from .versions import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,75 +50,43 @@ class Problem:
     where: str  # File or object, relative to the store
     message: str  # What is wrong
 
-# %% ../../nbs/store/14_store.ipynb #4258da47
-class Artifacts:
-    "The artifacts of a store."
-
-    folder: Path  # The store's folder
-
-    def put_artifact(
-        self,
-        name: str,  # Name of the artifact
-        files: Mapping[str, bytes],  # Relative path -> content
-        **fields: Any,  # type, description, metadata, run_id
-    ) -> ArtifactVersion:
-        "The new version, or the latest one when its content is the same."
-        prepare(self.folder)
-        return put_version(self.folder, name, files, **fields)
-
-    def artifact(
-        self,
-        ref: str,  # "loans:v3", "loans:production" or "loans"
-    ) -> ArtifactVersion:
-        "The version a reference means."
-        return find_version(self.folder, ref)
-
-    def artifacts(self) -> list[ArtifactVersion]:
-        "Every version of every artifact, by name and number."
-        names = sorted(path.name for path in (self.folder / "artifacts").glob("*") if path.is_dir())
-        return [
-            read_version(self.folder, name, n)
-            for name in names
-            for n in versions(self.folder, name)
-        ]
-
-    def aliases(
-        self,
-        name: str,  # Name of the artifact
-    ) -> dict[str, str]:
-        "Alias -> version, `latest` among them."
-        numbers = versions(self.folder, name)
-        latest = {"latest": f"v{numbers[-1]}"} if numbers else {}
-        return {**aliases(self.folder / "journal", name), **latest}
-
-    def set_alias(
-        self,
-        ref: str,  # The version it shall point to
-        alias: str,  # e.g. "production"
-        run_id: str | None = None,  # The run that asks for it
-    ) -> None:
-        "Move an alias; the move is an entry of the journal."
-        found = self.artifact(ref)
-        move_alias(self.folder / "journal", found.name, alias, found.version, run_id)
-
 # %% ../../nbs/store/14_store.ipynb #5be7a563
-class Store(Artifacts):
+class Store(Labels):
     "A folder of runs, artifacts and their history."
 
     def __init__(
         self,
         folder: Path,  # The store's folder; it is made when something is first written
         catalog: str = "",  # SQLAlchemy URL of a team's PostgreSQL; empty: a SQLite file in the folder
+        remote: str = "",  # Address of the bucket that the folder shall mirror; empty: what store.json says
     ):
         self.folder = Path(os.path.abspath(folder))
-        self.catalog = catalog
+        self.catalog, self.remote = catalog, remote
         _check_format(self.folder)
+
+    def _prepare(self) -> None:
+        if self.remote:
+            from mlops_lit.store.mirror import make_mirror
+
+            make_mirror(self.folder, self.remote)
+        prepare(self.folder)
+        sweep_staging(self.folder)
+
+    def _fresh(self) -> bool:
+        "Whether what others wrote is seen; a bucket that is out of reach is said once."
+        if self.remote:
+            self._prepare()
+        if remote_of(self.folder) is None:
+            return True
+        from mlops_lit.store.mirror import pull
+
+        return pull(self.folder)
 
     def _catalog(self) -> Any:
         "The catalog, up to date."
         from mlops_lit.store.catalog import current_catalog
 
-        return current_catalog(self.folder, self.catalog)
+        return current_catalog(self.folder, self.catalog, complete=self._fresh())
 
     def create_run(
         self,
@@ -131,7 +94,7 @@ class Store(Artifacts):
         run_id: str | None = None,  # An id of one's own; None: a new one
     ) -> Path:
         "The folder of a new run."
-        prepare(self.folder)
+        self._prepare()
         try:
             return create_run_folder(self.folder / "runs", dict(record), run_id)
         except PermissionError as error:
@@ -145,11 +108,12 @@ class Store(Artifacts):
 
     def _so_far(self, record: dict[str, Any]) -> dict[str, Any]:
         "The record; of a run that is running, with its summary so far."
-        if record["status"] != "running":
+        folder = self.folder / "runs" / record["id"]
+        if record["status"] != "running" or is_mirrored(folder):
             return record
         return {
             **record,
-            "summary": summarize(self.folder / "runs" / record["id"], record.get("metrics", ())),
+            "summary": summarize(folder, record.get("metrics", ())),
         }
 
     def runs(
@@ -171,7 +135,17 @@ class Store(Artifacts):
         self,
         run: str,  # An id, the beginning of one, or the name of a run (its newest)
     ) -> Path:
-        "The folder of one run."
+        "The folder of one run, with all its files."
+        folder = self._find(run)
+        if remote_of(self.folder) is not None:
+            from mlops_lit.store.mirror import fetch_run
+
+            fetch_run(self.folder, folder.name)
+        return folder
+
+    def _find(self, run: str) -> Path:
+        "The folder of one run; on a bucket only run.json is sure to be in it."
+        self._fresh()
         return self.folder / "runs" / find_run(self.folder / "runs", run)
 
     def run(
@@ -179,7 +153,7 @@ class Store(Artifacts):
         run: str,  # An id, the beginning of one, or the name of a run (its newest)
     ) -> dict[str, Any]:
         "run.json of one run; while it is running, its summary so far."
-        folder = self.run_folder(run)
+        folder = self._find(run)
         record = close_if_crashed(folder, read_record(folder))
         return self._so_far(record)
 
@@ -205,9 +179,12 @@ class Store(Artifacts):
         run: str,  # An id, the beginning of one, or the name of a run (its newest)
     ) -> str:
         "The id of the run that was removed with all its files; one that is in use is refused."
-        folder = self.run_folder(run)
+        folder = self._find(run)
         if reasons := uses_of_run(self, folder.name):
             raise InputError(f"Run {folder.name} is in use and stays: {'; '.join(reasons)}.")
+        if (remote := remote_of(self.folder)) is not None:
+            keys = [entry.key for entry in remote.entries(f"runs/{folder.name}")]
+            remote.remove(sorted(keys, key=lambda key: not key.endswith("/run.json")))
         (self.folder / "trash").mkdir(exist_ok=True)
         trash = tempfile.mkdtemp(prefix="gone-", dir=self.folder / "trash")
         os.rename(folder, os.path.join(trash, folder.name))  # From here on nobody sees half a run
@@ -244,13 +221,17 @@ class Store(Artifacts):
 def open_store(
     folder: Path
     | str
-    | None = None,  # The store's folder; None: that of the project around the working directory
+    | None = None,  # The store's folder or the address of a bucket; None: that of the project around the working directory
     settings: Settings | None = None,  # The project's; None: those around the working directory
 ) -> Store:
     "The store in `folder`; nothing is written until something is kept."
+    if isinstance(folder, str) and "://" in folder:
+        settings = load_settings(environ={**os.environ, "MLOPS_LIT_STORE": folder})
+        folder = None
     settings = settings or load_settings()
     place = Path(os.path.abspath(folder)) if folder else settings.store
-    return Store(place, settings.catalog if place == settings.store else "")
+    is_that = place == settings.store
+    return Store(place, settings.catalog if is_that else "", settings.remote if is_that else "")
 
 # %% ../../nbs/store/14_store.ipynb #f9c21400
 def _check_format(folder: Path) -> None:
@@ -317,27 +298,6 @@ def find_run(
     raise InputError(
         f"There is no run {run!r} in {runs.parent}. `mlops-lit runs` lists them.{did_you_mean(run, named)}"
     )
-
-# %% ../../nbs/store/14_store.ipynb #2a23c707
-def find_version(
-    store: Path,  # The store's folder
-    ref: str,  # "loans:v3", "loans:production" or "loans"
-) -> ArtifactVersion:
-    "The version a reference means."
-    name, label = parse_ref(ref)
-    numbers = versions(store, name)
-    if not numbers:
-        known = sorted(path.name for path in (store / "artifacts").glob("*"))
-        raise InputError(
-            f"There is no artifact {name!r} in {store}, only {known}.{did_you_mean(name, known)}"
-        )
-    labels = {**aliases(store / "journal", name), "latest": f"v{numbers[-1]}"}
-    version = labels.get(label, label)
-    if not VERSION.fullmatch(version) or int(version[1:]) not in numbers:
-        raise InputError(
-            f"{name!r} has no version or alias {label!r}. It has v{numbers[0]} to v{numbers[-1]} and {sorted(labels)}.{did_you_mean(label, labels)}"
-        )
-    return read_version(store, name, int(version[1:]))
 
 # %% ../../nbs/store/14_store.ipynb #b4a015a9
 def part_of(

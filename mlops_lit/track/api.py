@@ -32,11 +32,11 @@ from typing import Any, overload
 
 from ..check import show_value
 from ..errors import InputError, did_you_mean
-from ..store.artifacts import ArtifactVersion
 from ..store.files import read_lines
 from ..store.history import HistoryWriter, history_lines, merge_steps, summarize
 from ..store.runs import close_if_crashed, read_record
 from ..store.store import Store, open_store
+from .artifact import RunArtifact, run_artifact
 from .record import Config, Summary, check_label, plain_config, update_record
 from .run import change_tags
 
@@ -499,15 +499,20 @@ def _absent(kind: type, name: str, known: Mapping[str, str]) -> AttributeError:
 class PublicRun:
     "A run as it was recorded, to be read and annotated."
 
-    __slots__ = ("_folder", "_record", "_store", "config", "group", "id", "job_type", "name", "notes", "summary", "tags")  # fmt: skip
+    __slots__ = ("_record", "_store", "config", "group", "id", "job_type", "name", "notes", "summary", "tags")  # fmt: skip
 
     def __init__(
         self,
         store: Store,  # Where it is kept
         record: Mapping[str, Any],  # Its run.json
     ):
-        self._store, self._folder = store, store.folder / "runs" / record["id"]
+        self._store = store
         self._take(record)
+
+    @property
+    def _folder(self) -> Path:
+        "The run's folder, with all its files."
+        return self._store.run_folder(self.id)
 
     def _take(self, record: Mapping[str, Any]) -> None:
         "Show what the record says."
@@ -671,20 +676,20 @@ class PublicRun:
     def logged_artifacts(
         self,
         per_page: int = 100,  # Without effect: there are no pages
-    ) -> list[ArtifactVersion]:
+    ) -> list[RunArtifact]:
         "The versions it made."
         return [
-            self._store.artifact(f"{e['name']}:{e['version']}")
+            run_artifact(self._store.artifact(f"{e['name']}:{e['version']}"))
             for e in self._record.get("outputs") or []
         ]
 
     def used_artifacts(
         self,
         per_page: int = 100,  # Without effect: there are no pages
-    ) -> list[ArtifactVersion]:
+    ) -> list[RunArtifact]:
         "The versions it read."
         used = [e for e in self._record.get("inputs") or [] if e["kind"] == "artifact"]
-        return [self._store.artifact(f"{e['name']}:{e['version']}") for e in used]
+        return [run_artifact(self._store.artifact(f"{e['name']}:{e['version']}")) for e in used]
 
     def load(
         self,
@@ -963,21 +968,22 @@ class Api:
         self,
         name: str,  # "loans:v1", "project/loans:latest"; versions belong to the store, not to a project
         type: str | None = None,  # What type it must have; None: any
-    ) -> ArtifactVersion:
+    ) -> RunArtifact:
         "The version a reference means."
         version = self.store.artifact(name.rpartition("/")[2])
         if type is not None and version.type != type:
             raise InputError(f"{version.ref} is a {version.type!r}, not a {type!r}.")
-        return version
+        return run_artifact(version)
 
     def artifacts(
         self,
         type_name: str | None = None,  # e.g. "dataset"; None: any
         name: str | None = None,  # e.g. "loans" or "project/loans"; None: all
         per_page: int = 50,  # Without effect: there are no pages
-    ) -> list[ArtifactVersion]:
+    ) -> list[RunArtifact]:
         "Versions by name, the newest of each first."
-        every = sorted(self.store.artifacts(), key=lambda v: (v.name, -int(v.version[1:])))
+        newest_first = self.store.artifacts()[::-1]
+        every = sorted(newest_first, key=lambda version: version.name)
         if name is not None:
             name = name.rpartition("/")[2]
             names = sorted({version.name for version in every})
@@ -985,7 +991,8 @@ class Api:
                 raise InputError(
                     f"There is no artifact {name!r} in {self.store.folder}, only {names}.{did_you_mean(name, names)}"
                 )
-        return [v for v in every if name in (None, v.name) and type_name in (None, v.type)]
+        fits = [v for v in every if name in (None, v.name) and type_name in (None, v.type)]
+        return [run_artifact(version) for version in fits]
 
     def artifact_exists(
         self,

@@ -9,8 +9,8 @@ people who know Weights & Biases find the names they expect."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Points', 'axis_of', 'InputsAndOutputs', 'Run', 'Checks', 'artifact_of_path', 'keep_files', 'change_tags',
-           'current_run', 'make_current', 'open_or_none', 'log', 'define_metric', 'read', 'use_artifact',
+__all__ = ['Points', 'axis_of', 'keep_artifact', 'InputsAndOutputs', 'Run', 'Checks', 'artifact_of_path', 'keep_files',
+           'change_tags', 'current_run', 'make_current', 'open_or_none', 'log', 'define_metric', 'read', 'use_artifact',
            'log_artifact', 'save', 'alert', 'finish']
 
 # %% ../../nbs/track/13_run.ipynb #27e81ee6
@@ -29,7 +29,8 @@ from ..store.files import write_atomic
 from ..store.history import HistoryWriter, check_summary_kinds, history_lines
 from ..store.runs import read_record
 from ..store.store import Store
-from .artifact import Artifact, UsedArtifact, used_artifact
+from ..store.versions import artifact_names, check_tag, seconds_to_live
+from .artifact import Artifact, RunArtifact, run_artifact
 from .capture import code_files
 from .points import point_line
 from mlops_lit.track.record import (
@@ -195,6 +196,29 @@ def axis_of(
     axis = said.get("step_metric")
     return axis if axis != name and (not synced or said.get("step_sync")) else None
 
+# %% ../../nbs/track/13_run.ipynb #d49f6cb6
+def keep_artifact(
+    store: Store,  # Where it is kept
+    artifact: Artifact,  # What to keep
+    run_id: str | None = None,  # The run that makes it
+    tags: Iterable[str] = (),  # Words to find it by, besides those of the artifact
+) -> ArtifactVersion:
+    "The version that holds it: a new one, or the latest when nothing changed."
+    files = artifact.files
+    if artifact.incremental and artifact.name in artifact_names(store.folder):
+        files = {**store.artifact(artifact.name).files, **files}
+    return store.put_artifact(
+        artifact.name,
+        files,
+        artifact.intake,
+        type=artifact.type,
+        description=artifact.description,
+        metadata=artifact.metadata,
+        ttl_s=seconds_to_live(artifact.ttl),
+        tags=[check_tag(tag) for tag in (*artifact.tags, *tags)],
+        run_id=run_id,
+    )
+
 # %% ../../nbs/track/13_run.ipynb #5e8bb292
 class InputsAndOutputs:
     "What a run reads and makes, recorded by digest."
@@ -209,13 +233,13 @@ class InputsAndOutputs:
         self,
         ref: str,  # "loans:v3", "loans:production" or "loans"
         type: str | None = None,  # What type it must have; None: any
-    ) -> UsedArtifact:
+    ) -> RunArtifact:
         "The version, recorded as an input of this run."
         version = self.store.artifact(ref.rpartition("/")[2])
         if type is not None and version.type != type:
             raise InputError(f"{version.ref} is a {version.type!r}, not a {type!r}.")
         self._add_input(artifact_input(version))
-        return used_artifact(version)
+        return run_artifact(version)
 
     def read(
         self,
@@ -236,29 +260,25 @@ class InputsAndOutputs:
         name: str | None = None,  # With a path: name of the artifact; None: that of the file
         type: str | None = None,  # With a path: e.g. "dataset", "model"; None: "dataset"
         aliases: Iterable[str] = (),  # Names that shall point to it, e.g. ["production"]
-    ) -> ArtifactVersion:
+        tags: Iterable[str] = (),  # Words to find it by, besides those of the artifact
+    ) -> RunArtifact:
         "The version that holds it: a new one, or the latest when nothing changed."
         if not isinstance(artifact, Artifact):
             artifact = artifact_of_path(Path(artifact), name, type)
-        fields = {
-            "type": artifact.type,
-            "description": artifact.description,
-            "metadata": artifact.metadata,
-        }
-        version = self.store.put_artifact(artifact.name, artifact.files, run_id=self.id, **fields)
+        version = keep_artifact(self.store, artifact, self.id, tags)
         entry = {key: getattr(version, key) for key in ("name", "version", "digest", "type")}
         add_to_record(self.folder, "outputs", entry)
         for alias in [aliases] if isinstance(aliases, str) else aliases:
             if alias != "latest":  # It always points to the newest
                 self.store.set_alias(version.ref, alias, self.id)
-        return version
+        return run_artifact(version)
 
     def log_model(
         self,
         path: str | Path,  # A file or a folder
         name: str | None = None,  # Name of the artifact; None: that of the file
         aliases: Iterable[str] = (),  # Names that shall point to it
-    ) -> ArtifactVersion:
+    ) -> RunArtifact:
         "The version that holds the files as a model."
         return self.log_artifact(path, name or f"run-{self.id}-{Path(path).name}", "model", aliases)
 
@@ -269,7 +289,7 @@ class InputsAndOutputs:
         include_fn: Callable[[str], bool]
         | None = None,  # Whether a path is code; None: by its suffix
         exclude_fn: Callable[[str], bool] | None = None,  # Whether a path is left out
-    ) -> ArtifactVersion:
+    ) -> RunArtifact:
         "The version that holds the code below a folder."
         artifact = Artifact(name or f"source-{self.project}", type="code")
         for path in code_files(Path(root)):
@@ -595,7 +615,7 @@ def read(
 def use_artifact(
     ref: str,  # "loans:v3", "loans:production" or "loans"
     type: str | None = None,  # What type it must have; None: any
-) -> UsedArtifact:
+) -> RunArtifact:
     "The version, recorded as an input of the current run."
     return current_run().use_artifact(ref, type)
 
@@ -605,9 +625,10 @@ def log_artifact(
     name: str | None = None,  # With a path: name of the artifact; None: that of the file
     type: str | None = None,  # With a path: e.g. "dataset", "model"; None: "dataset"
     aliases: Iterable[str] = (),  # Names that shall point to it
-) -> ArtifactVersion:
+    tags: Iterable[str] = (),  # Words to find it by, besides those of the artifact
+) -> RunArtifact:
     "The version that holds it, recorded as an output of the current run."
-    return current_run().log_artifact(artifact, name, type, aliases)
+    return current_run().log_artifact(artifact, name, type, aliases, tags)
 
 # %% ../../nbs/track/13_run.ipynb #03701c03
 def save(

@@ -342,7 +342,7 @@ def _opened(asked: Mapping[str, Any]) -> Run:
     )
     if lines:
         write_atomic(run_folder / HISTORY_FILE, lines)
-        _copy_media(store.folder / "runs" / before["forked_from"]["run"], run_folder)
+        _copy_media(store.run_folder(before["forked_from"]["run"]), run_folder)
     return watch_run(Run(store, run_folder), asked)
 
 # %% ../../nbs/track/14_start.ipynb #a28ea8d0
