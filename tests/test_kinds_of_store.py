@@ -45,7 +45,9 @@ class Team:
 
     def run(self, name: str, machine: int = 0, **asked):
         self.store(machine)._prepare()
-        return lit.init(name=name, dir=self.places[machine], settings=QUIET, save_code=False, **asked)
+        return lit.init(
+            name=name, dir=self.places[machine], settings=QUIET, save_code=False, **asked
+        )
 
     def spoil(self, digest: str) -> None:
         "Change a byte of an object where its original is, and lose the copies."
