@@ -59,8 +59,10 @@ Modules:
 - `mlops_lit.store.references`: Data that stays where it is: the address, and how to recognise the bytes.
 - `mlops_lit.store.remote`: A bucket as a folder of files: read, written, listed, and one name claimed by exactly one of many.
 - `mlops_lit.store.runs`: A run is a folder that can be zipped, e-mailed and read without mlops_lit.
+- `mlops_lit.store.spool`: What was made on this machine and is not in the bucket yet.
 - `mlops_lit.store.sql`: One SELECT over tables that are handed in, in a database that sees no file and cannot be changed.
 - `mlops_lit.store.store`: One object for all that is kept: runs, artifacts, aliases, lineage, and the proof that it is whole.
+- `mlops_lit.store.sync`: Written here at once, sent behind; killed at any moment, it goes on where it was.
 - `mlops_lit.store.upgrade`: A store of an older version is read as it is, and changed only when somebody asks, after a backup.
 - `mlops_lit.store.versions`: Find a version by its number or alias, say things about it, and know who needs it.
 - `mlops_lit.track.alert`: Tell somebody now: on the console, in the record, and to a web address of the team's chat.
@@ -69,6 +71,8 @@ Modules:
 - `mlops_lit.track.autolog`: One line, and every training is recorded: its parameters, its curve, its score.
 - `mlops_lit.track.callbacks`: The parameters, the curve and the gradients of one training, recorded because you said so.
 - `mlops_lit.track.capture`: What a run needs to be repeated: the code as it was, committed or not, and the environment.
+- `mlops_lit.track.cells`: What may stand in a cell of a table, when two cells are the same, and how a cell is kept where Parquet has no type for it.
+- `mlops_lit.track.column`: The cells of a column, held as Arrow holds them until somebody asks for Python's values.
 - `mlops_lit.track.comparison`: Two runs, two results: what was different about them?
 - `mlops_lit.track.console`: What a script printed, its subprocesses included, kept in console.log.
 - `mlops_lit.track.dropin`: `import mlops_lit as wandb`: what works, what says that it does not, and nothing that is silently ignored.
@@ -82,7 +86,8 @@ Modules:
 - `mlops_lit.track.sound`: What a model says, hears or does over time, with a player in the page.
 - `mlops_lit.track.start`: A new run, the one that executes this notebook, one that was interrupted, or a branch of one: `init` finds out.
 - `mlops_lit.track.system`: CPU, memory, disk and GPU every few seconds, at a cost that cannot be noticed.
-- `mlops_lit.track.table`: Rows that a run logs: predictions beside the truth, with their images, so that they can be sorted, filtered and compared."""
+- `mlops_lit.track.table`: Rows that a run logs: predictions beside the truth, with their images, so that they can be sorted, filtered and compared.
+- `mlops_lit.track.table_diff`: Which predictions did the new model change, and by how much? Two tables joined and compared by their keys."""
 
 from __future__ import annotations
 

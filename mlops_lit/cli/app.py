@@ -9,7 +9,7 @@ tells what kind of end it was: 0 done, 1 a notebook's cell raised, 2 bad input (
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['app', 'reports_app', 'store_app', 'BAD_INPUT', 'CELL_RAISED', 'INTERRUPTED', 'AsJson', 'print_json']
+__all__ = ['app', 'reports_app', 'artifacts_app', 'store_app', 'BAD_INPUT', 'CELL_RAISED', 'INTERRUPTED', 'AsJson', 'print_json']
 
 # %% ../../nbs/cli/01_app.ipynb #a118592d
 from typing import Annotated, Any
@@ -30,10 +30,14 @@ app = typer.Typer(
 reports_app = typer.Typer(
     help="The reports that can be run by name: list them, show their parameters, copy one to edit."
 )
+artifacts_app = typer.Typer(
+    help="Artifacts and their versions: list, show, put, download, compare, label, remove them."
+)
 store_app = typer.Typer(
-    help="The store: check every byte, or make its catalog again.", no_args_is_help=True
+    help="The store: what it holds, whether it is whole, what could be freed, its catalog."
 )
 app.add_typer(reports_app, name="reports")
+app.add_typer(artifacts_app, name="artifacts")
 app.add_typer(store_app, name="store")
 
 # %% ../../nbs/cli/01_app.ipynb #93c73bcc

@@ -9,12 +9,13 @@ terminal, as in continuous integration, bars would fill the log with control cha
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Bars']
+__all__ = ['Bars', 'waiting']
 
 # %% ../../nbs/cli/03_progress.ipynb #908c923c
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 # %% ../../nbs/cli/03_progress.ipynb #25af79fc
@@ -116,3 +117,20 @@ def _rich_progress(stream: TextIO, n_notebooks: int) -> Any:
     progress = Progress(*columns, console=Console(file=stream), transient=True)
     progress.add_task("all notebooks", total=n_notebooks, label="")
     return progress
+
+# %% ../../nbs/cli/03_progress.ipynb #cc895d85
+@contextlib.contextmanager
+def waiting(
+    label: str,  # What is being done, e.g. "Looking for what can be freed"
+    stream: TextIO | None = None,  # Where to show it; None: stderr
+) -> Iterator[None]:
+    "Show on a terminal that something goes on until the block ends."
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(file=stream).status(Text(label)):
+        yield

@@ -8,8 +8,8 @@ A table of runs answers three questions at a glance: what ran, how did it end, a
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['BARS', 'STYLES', 'visible', 'show_duration', 'show_checks', 'show_time', 'sparkline', 'runs_table', 'print_runs',
-           'run_lines', 'print_run', 'print_frame']
+__all__ = ['BARS', 'STYLES', 'visible', 'show_duration', 'show_size', 'show_checks', 'show_time', 'sparkline', 'runs_table',
+           'print_runs', 'run_lines', 'print_run', 'print_sections', 'print_rows', 'print_frame']
 
 # %% ../../nbs/cli/04_tables.ipynb #5a32262c
 import math
@@ -46,6 +46,17 @@ def show_duration(
         if minutes < 60
         else f"{minutes // 60} h {minutes % 60:02d} min"
     )
+
+# %% ../../nbs/cli/04_tables.ipynb #4437de31
+def show_size(
+    size_bytes: float,  # Length in bytes
+) -> str:
+    "The length in the unit that leaves one to three digits before the point."
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 999.5:
+            return f"{size_bytes:.3g} {unit}"
+        size_bytes /= 1_000
+    return f"{size_bytes:,.1f} TB"
 
 # %% ../../nbs/cli/04_tables.ipynb #3adc18d2
 def show_checks(
@@ -285,10 +296,19 @@ def print_run(
     folder: str = "",  # Where the run is kept
 ) -> None:
     "Print one run to the terminal."
+    print_sections(run_lines(record, folder))
+
+# %% ../../nbs/cli/04_tables.ipynb #a345ec43
+def print_sections(
+    sections: Iterable[
+        tuple[str, list[str]]
+    ],  # Title and lines, nothing in them that is not visible
+) -> None:
+    "Print lines under their titles, a failed check in red."
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    for title, lines in run_lines(record, folder):
+    for title, lines in sections:
         if title:
             console.print(f"\n{title}", style="bold")
         for line in lines:
@@ -297,6 +317,31 @@ def print_run(
                 markup=False,
                 style="red" if line.startswith("✗") else None,
             )
+
+# %% ../../nbs/cli/04_tables.ipynb #4a3b7c67
+def print_rows(
+    rows: Sequence[Mapping[str, str]],  # Title -> text, the same titles in each row
+    broken: Iterable[str] = (),  # Titles of columns that may be broken over lines
+    right: Iterable[str] = (),  # Titles of columns whose texts are on the right
+) -> None:
+    "Print the rows to the terminal; in a pipe each is one line."
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=10_000)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    titles = [title for title in rows[0] if any(row[title] for row in rows)] if rows else []
+    broken, right = set(broken), set(right)
+    for title in titles:
+        justify: Any = "right" if title in right else "left"
+        table.add_column(title, no_wrap=title not in broken, overflow="fold", justify=justify)
+    for row in rows:
+        table.add_row(*(Text(visible(row[title])) for title in titles))
+    console.print(table)
 
 # %% ../../nbs/cli/04_tables.ipynb #21d7ff61
 def print_frame(

@@ -209,8 +209,11 @@ def run_plan(
         close_run(
             folder, "failed", {"cell": None, "name": type(error).__name__, "message": str(error)}
         )
+        store.send_run(folder.name)
         raise
-    return _close(plan, folder, nb, failure)
+    closed = _close(plan, folder, nb, failure)
+    store.send_run(folder.name)
+    return closed
 
 # %% ../../nbs/notebook/02_execution.ipynb #2cf2b8ec
 def _silent(done: int, total: int, label: str) -> None:

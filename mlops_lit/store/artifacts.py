@@ -10,13 +10,12 @@ was recorded as the input of a run can be checked years later."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['MANIFEST_FORMAT', 'TABLE_SUFFIXES', 'PENDING', 'VERSION', 'MANIFEST_FILE', 'FileEntry', 'Manifest', 'ArtifactVersion',
+__all__ = ['MANIFEST_FORMAT', 'TABLE_SUFFIXES', 'VERSION', 'MANIFEST_FILE', 'FileEntry', 'Manifest', 'ArtifactVersion',
            'read_table', 'table_columns', 'parse_ref', 'content_digest', 'versions', 'put_version', 'check_paths',
-           'numbered_manifest', 'pending_versions', 'read_version', 'version_of', 'VersionDiff', 'diff_versions',
+           'numbered_manifest', 'waiting_versions', 'read_version', 'version_of', 'VersionDiff', 'diff_versions',
            'remove_files']
 
 # %% ../../nbs/store/06_artifacts.ipynb #c0e15b25
-import contextlib
 import os
 import re
 import secrets
@@ -44,7 +43,8 @@ from mlops_lit.store.objects import (
     located_path,
     verified_path,
 )
-from .remote import remote_of
+from .remote import Unreachable, remote_of
+from .spool import PENDING, number_of, pending_versions, spool_version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,17 +210,22 @@ class ArtifactVersion(Manifest):
 
     def wait(
         self,
-        timeout: float | None = None,  # Seconds to wait at most; None: as long as there is progress
+        timeout: float
+        | None = None,  # Seconds to wait for another process that sends; None: until it is done
     ) -> ArtifactVersion:
-        "The version with its number: at once, or on a bucket when the number is claimed."
-        if not self.version.startswith(PENDING):
+        "The version with its number: at once, or on a bucket when the number is claimed there."
+        if not PENDING.fullmatch(self.version):
             return self
-        from mlops_lit.store.sync import claimed_version
+        from mlops_lit.store.sync import push
 
-        return claimed_version(self, timeout)
-
-# %% ../../nbs/store/06_artifacts.ipynb #ce87a76d
-PENDING = "pending-"  # Begins the label of a version whose number is not claimed yet
+        left = push(self.store, wait_s=timeout).left
+        number = number_of(self.store, self.name, self.version)
+        if number is None:
+            why = f" {left[0]}" if left else ""
+            raise Unreachable(
+                f"{self.ref} has no number yet.{why} It is kept here; `mlops-lit store sync` sends it."
+            )
+        return read_version(self.store, self.name, int(number[1:]))
 
 # %% ../../nbs/store/06_artifacts.ipynb #586c9a1b
 def _copy_out(version: ArtifactVersion, entry: FileEntry, folder: Path) -> None:
@@ -434,33 +439,23 @@ def numbered_manifest(
 
 # %% ../../nbs/store/06_artifacts.ipynb #5552010a
 def _spool(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
-    "Keep the manifest until its number is claimed on the bucket, unless the latest version seen is equal."
-    name, digest = manifest["name"], manifest["digest"]
-    numbers = versions(store, name)
-    if (
-        numbers
-        and (latest := read_version(store, name, numbers[-1])).digest == digest
-        and not latest.removed
-    ):
-        return latest
-    label = f"{PENDING}{digest[:12]}"
-    manifest = {**manifest, "version": label}
-    write_atomic(
-        store / "spool" / "versions" / f"{name}.{label}.json", to_json({"manifest": manifest})
-    )
-    return version_of(manifest, store)
+    "Keep the manifest until its number is claimed in the bucket, unless the latest version seen is equal."
+    name, numbers = manifest["name"], versions(store, manifest["name"])
+    if numbers and not waiting_versions(store, name):
+        latest = read_version(store, name, numbers[-1])
+        if latest.digest == manifest["digest"] and not latest.removed:
+            return latest
+    label = spool_version(store, manifest)
+    return version_of({**manifest, "version": label}, store)
 
 # %% ../../nbs/store/06_artifacts.ipynb #35fe5723
-def pending_versions(
+def waiting_versions(
     store: Path,  # The store's folder
     name: str | None = None,  # Name of an artifact; None: of all
 ) -> list[ArtifactVersion]:
     "Versions made on this machine whose number is not claimed yet, the oldest first."
-    found = []
-    for path in (store / "spool" / "versions").glob(f"{name or '*'}.{PENDING}*.json"):
-        with contextlib.suppress(FileNotFoundError):  # Claimed in this moment
-            found.append(version_of(from_json(path.read_bytes())["manifest"], store))
-    return sorted((v for v in found if name in (None, v.name)), key=lambda v: v.created_at)
+    found = pending_versions(store, name)
+    return [version_of({**one.manifest, "version": one.label}, store) for one in found]
 
 # %% ../../nbs/store/06_artifacts.ipynb #57e32a2e
 def read_version(

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .artifacts import ArtifactVersion, pending_versions
+from .artifacts import ArtifactVersion, waiting_versions
 from .intake import sweep_staging
 from .objects import digest_bytes, object_path
 from .remote import remote_of
@@ -149,7 +149,7 @@ def _copies(store: Store, staying: set[str]) -> Iterator[Garbage]:
     "Objects of which the bucket has the original."
     if (remote := remote_of(store.folder)) is None:
         return
-    waiting = {e.digest for v in pending_versions(store.folder) for e in v.files.values()}
+    waiting = {e.digest for v in waiting_versions(store.folder) for e in v.files.values()}
     there = {
         entry.key.removeprefix("objects/").replace("/", "") for entry in remote.entries("objects")
     }

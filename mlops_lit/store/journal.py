@@ -15,16 +15,16 @@ __all__ = ['GENESIS', 'DESCRIBED', 'entry_hash', 'next_entry', 'entry_bytes', 'a
 
 # %% ../../nbs/store/07_journal.ipynb #492b0c00
 import contextlib
-import secrets
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .artifacts import PENDING, VERSION
-from .files import check_name, create_once, from_json, to_json, write_atomic
+from .artifacts import VERSION
+from .files import check_name, create_once, from_json, to_json
 from .objects import digest_bytes
+from .remote import remote_of
+from .spool import PENDING, spool_journal, waiting_entries
 
 # %% ../../nbs/store/07_journal.ipynb #3ec3e3b8
 GENESIS = "0" * 64
@@ -114,7 +114,7 @@ def current_entries(
     known = [*known, *(read_entry(journal, number) for number in range(len(known) + 1, last + 1))]
     _read_once[journal] = known
     waiting = []
-    for path in sorted((journal.parent / "spool" / "journal").glob("*.json")):
+    for path in waiting_entries(journal.parent):
         with contextlib.suppress(FileNotFoundError):  # Appended in this moment
             waiting.append(from_json(path.read_bytes()))
     return [*known, *waiting]
@@ -129,14 +129,10 @@ def write_entry(
     **fields: Any,  # What an entry of that kind says
 ) -> dict[str, Any]:
     "The entry, appended, or in the spool when the store is a bucket."
-    from mlops_lit.store.remote import remote_of
-
     if remote_of(journal.parent) is None:
         return append_entry(journal, kind, **fields)
-    entry = {"kind": kind, **fields}
-    name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
-    write_atomic(journal.parent / "spool" / "journal" / name, to_json(entry))
-    return entry
+    spool_journal(journal.parent, kind, **fields)
+    return {"kind": kind, **fields}
 
 # %% ../../nbs/store/07_journal.ipynb #2c150db6
 def move_alias(
@@ -148,7 +144,7 @@ def move_alias(
 ) -> dict[str, Any] | None:
     "The entry for the move; None, writing nothing, when it points there already."
     check_name(alias, "alias")
-    if alias == "latest" or VERSION.fullmatch(alias) or alias.startswith(PENDING):
+    if alias == "latest" or VERSION.fullmatch(alias) or PENDING.fullmatch(alias):
         raise InputError(
             f"{alias!r} cannot be set as an alias: 'latest' is always the newest version, v1, v2, … are versions. Choose another word, e.g. 'production'."
         )

@@ -9,7 +9,8 @@ and checks on request that every byte is what it was."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['STORE_FORMAT', 'Problem', 'Store', 'open_store', 'prepare', 'find_run', 'part_of', 'uses_of_run']
+__all__ = ['STORE_FORMAT', 'Problem', 'Store', 'open_store', 'prepare', 'start_sending', 'note_change', 'find_run', 'part_of',
+           'uses_of_run']
 
 # %% ../../nbs/store/14_store.ipynb #3c3325b8
 import contextlib
@@ -17,7 +18,8 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,7 +31,8 @@ from .files import SAFE_NAME, create_once, from_json, to_json
 from .intake import sweep_staging
 from .journal import chain_problems
 from .lineage import Edge, Lineage, UnknownNode
-from .objects import CorruptObject, verified_path
+from .mirror import check_object, fetch_run, make_mirror, pull
+from .objects import CorruptObject
 from .history import read_histories, read_history, summarize
 from .remote import remote_of
 from .runs import close_if_crashed, create_run_folder, is_mirrored, read_record
@@ -64,29 +67,29 @@ class Store(Labels):
         self.catalog, self.remote = catalog, remote
         _check_format(self.folder)
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        "Make the folder when it is missing, or let it mirror the bucket; sweep what dead processes left."
         if self.remote:
-            from mlops_lit.store.mirror import make_mirror
-
             make_mirror(self.folder, self.remote)
         prepare(self.folder)
         sweep_staging(self.folder)
 
-    def _fresh(self) -> bool:
+    def refresh(
+        self,
+        max_age_s: float = 1.0,  # How old the last look at the bucket may be
+    ) -> bool:
         "Whether what others wrote is seen; a bucket that is out of reach is said once."
         if self.remote:
-            self._prepare()
+            self.prepare()
         if remote_of(self.folder) is None:
             return True
-        from mlops_lit.store.mirror import pull
-
-        return pull(self.folder)
+        return pull(self.folder, max_age_s)
 
     def _catalog(self) -> Any:
         "The catalog, up to date."
         from mlops_lit.store.catalog import current_catalog
 
-        return current_catalog(self.folder, self.catalog, complete=self._fresh())
+        return current_catalog(self.folder, self.catalog, complete=self.refresh())
 
     def create_run(
         self,
@@ -94,11 +97,33 @@ class Store(Labels):
         run_id: str | None = None,  # An id of one's own; None: a new one
     ) -> Path:
         "The folder of a new run."
-        self._prepare()
+        self.prepare()
         try:
-            return create_run_folder(self.folder / "runs", dict(record), run_id)
+            folder = create_run_folder(self.folder / "runs", dict(record), run_id)
         except PermissionError as error:
             raise _not_writable(self.folder, error) from None
+        start_sending(self.folder)
+        return folder
+
+    def take_over(
+        self,
+        run: str,  # An id, the beginning of one, or the name of a run (its newest)
+    ) -> Path:
+        "The folder of a run that is gone on with or changed here; on a bucket its changes will be sent."
+        folder = self.run_folder(run)
+        note_change(folder)
+        return folder
+
+    def send_run(
+        self,
+        run_id: str,  # Id of a run that has ended
+    ) -> bool:
+        "Whether the run is where others see it; on a bucket this waits while there is progress."
+        if remote_of(self.folder) is None:
+            return True
+        from mlops_lit.store.sync import wait_until_pushed
+
+        return wait_until_pushed(self.folder, run_id)
 
     def records(self) -> list[dict[str, Any]]:
         "run.json of each run, the newest first."
@@ -137,15 +162,22 @@ class Store(Labels):
     ) -> Path:
         "The folder of one run, with all its files."
         folder = self._find(run)
-        if remote_of(self.folder) is not None:
-            from mlops_lit.store.mirror import fetch_run
+        return self.run_folders([folder.name])[folder.name]
 
-            fetch_run(self.folder, folder.name)
-        return folder
+    def run_folders(
+        self,
+        run_ids: Iterable[str],  # Ids of runs
+    ) -> dict[str, Path]:
+        "Id -> folder of each run, with all its files."
+        folders = {run_id: self.folder / "runs" / run_id for run_id in run_ids}
+        if remote_of(self.folder) is not None:
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(lambda run_id: fetch_run(self.folder, run_id), folders))
+        return folders
 
     def _find(self, run: str) -> Path:
         "The folder of one run; on a bucket only run.json is sure to be in it."
-        self._fresh()
+        self.refresh()
         return self.folder / "runs" / find_run(self.folder / "runs", run)
 
     def run(
@@ -203,11 +235,15 @@ class Store(Labels):
         whole = indexed_lineage(self._catalog(), self.folder)
         return whole if of is None else part_of(self, whole, of, direction)
 
-    def verify(self) -> list[Problem]:
+    def verify(
+        self,
+        progress: Callable[[int], object] = lambda n_bytes: None,  # Told how many bytes were read
+    ) -> list[Problem]:
         "Everything damaged or missing; empty when each byte is what it was."
+        self.refresh(0)
         return [
             *_run_problems(self.folder),
-            *_artifact_problems(self.folder),
+            *_artifact_problems(self.folder, progress),
             *_journal_problems(self.folder),
         ]
 
@@ -263,6 +299,28 @@ def prepare(
         raise InputError(
             f"The store {folder} has format {found}; this version reads it and writes format {STORE_FORMAT}. Run `mlops-lit store upgrade` first, nothing was changed."
         )
+
+# %% ../../nbs/store/14_store.ipynb #4b97bcbb
+def start_sending(
+    folder: Path,  # The store's folder
+) -> None:
+    "Let a process of its own send what is new here to the bucket, if there is one."
+    if remote_of(folder) is not None:
+        from mlops_lit.store.sync import start_uploader
+
+        start_uploader(folder)
+
+# %% ../../nbs/store/14_store.ipynb #808ad0cb
+def note_change(
+    run_folder: Path,  # Folder of a run
+) -> None:
+    "Let what changes in a run be sent to the bucket, if there is one."
+    folder = run_folder.parent.parent
+    if remote_of(folder) is not None:
+        from mlops_lit.store.spool import spool_run
+
+        spool_run(folder, run_folder.name)
+        start_sending(folder)
 
 # %% ../../nbs/store/14_store.ipynb #d0a5f542
 def _not_writable(folder: Path, error: OSError) -> InputError:
@@ -358,7 +416,7 @@ def _run_problems(store: Path) -> list[Problem]:
     return problems
 
 # %% ../../nbs/store/14_store.ipynb #2baf584c
-def _artifact_problems(store: Path) -> list[Problem]:
+def _artifact_problems(store: Path, progress: Callable[[int], object]) -> list[Problem]:
     "Manifests that cannot be read, and objects that are missing or damaged."
     problems, checked = [], set()
     for path in sorted((store / "artifacts").glob("*/v*.json")):
@@ -370,18 +428,19 @@ def _artifact_problems(store: Path) -> list[Problem]:
             )
             continue
         for entry in entries:
-            if entry.digest not in checked:
+            if entry.ref is None and entry.digest not in checked:
                 checked.add(entry.digest)
                 problems += _object_problems(
                     store, f"{path.parent.name}:{path.stem}, file {entry.path}", entry.digest
                 )
+                progress(entry.size_bytes)
     return problems
 
 # %% ../../nbs/store/14_store.ipynb #d9339bcb
 def _object_problems(store: Path, where: str, digest: str) -> list[Problem]:
     "What is wrong with one object, if anything."
     try:
-        verified_path(store / "objects", digest)
+        check_object(store, digest)
     except CorruptObject as error:
         return [Problem(where, str(error))]
     return []

@@ -22,14 +22,13 @@ from typing import Any
 
 from ..errors import InputError, did_you_mean
 from mlops_lit.store.artifacts import (
-    PENDING,
     VERSION,
     ArtifactVersion,
     FileEntry,
     VersionDiff,
     diff_versions,
     parse_ref,
-    pending_versions,
+    waiting_versions,
     put_version,
     read_version,
     remove_files,
@@ -37,6 +36,8 @@ from mlops_lit.store.artifacts import (
 )
 from .intake import Intake
 from .journal import aliases, describe, described, move_alias, write_entry
+from .remote import remote_of
+from .spool import PENDING, number_of
 
 # %% ../../nbs/store/19_versions.ipynb #c241fcc1
 def find_version(
@@ -45,7 +46,7 @@ def find_version(
 ) -> ArtifactVersion:
     "The version a reference means."
     name, label = parse_ref(ref)
-    numbers, waiting = versions(store, name), pending_versions(store, name)
+    numbers, waiting = versions(store, name), waiting_versions(store, name)
     if not numbers and not waiting:
         known = artifact_names(store)
         raise InputError(
@@ -57,8 +58,8 @@ def find_version(
     version = labels.get(label, label)
     if found := [v for v in waiting if v.version == version]:
         return with_facts(found[0])
-    if version.startswith(PENDING):  # Its number was claimed meanwhile
-        return with_facts(_by_content(store, name, numbers, version.removeprefix(PENDING)))
+    if PENDING.fullmatch(version):  # Its number was claimed meanwhile
+        version = number_of(store, name, version) or version
     if not VERSION.fullmatch(version) or int(version[1:]) not in numbers:
         raise _no_such(name, label, numbers, [*labels, "latest"])
     return with_facts(read_version(store, name, int(version[1:])))
@@ -70,14 +71,6 @@ def _newest(store: Path, name: str, numbers: list[int]) -> ArtifactVersion:
         if not (found := read_version(store, name, number)).removed:
             return found
     return found
-
-
-def _by_content(store: Path, name: str, numbers: list[int], digest: str) -> ArtifactVersion:
-    "The newest version whose digest begins so."
-    for number in reversed(numbers):
-        if (found := read_version(store, name, number)).digest.startswith(digest):
-            return found
-    raise _no_such(name, f"{PENDING}{digest}", numbers, [])
 
 
 def _no_such(name: str, label: str, numbers: list[int], labels: list[str]) -> InputError:
@@ -105,7 +98,7 @@ def artifact_names(
         found = set(os.listdir(store / "artifacts"))
     except FileNotFoundError:
         found = set()
-    return sorted(found | {version.name for version in pending_versions(store)})
+    return sorted(found | {version.name for version in waiting_versions(store)})
 
 # %% ../../nbs/store/19_versions.ipynb #47839d58
 class Artifacts:
@@ -113,11 +106,15 @@ class Artifacts:
 
     folder: Path  # The store's folder
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
         "Make the folder when it is missing."
 
-    def _fresh(self) -> None:
-        "See to it that what others wrote is seen."
+    def refresh(
+        self,
+        max_age_s: float = 1.0,  # How old the last look at the bucket may be
+    ) -> bool:
+        "Whether what others wrote is seen."
+        return True
 
     def put_artifact(
         self,
@@ -129,7 +126,7 @@ class Artifacts:
         **fields: Any,  # type, description, metadata, run_id, ttl_s, tags
     ) -> ArtifactVersion:
         "The new version, or the latest one when its content is the same."
-        self._prepare()
+        self.prepare()
         return put_version(self.folder, name, files, intake, **fields)
 
     def artifact(
@@ -137,7 +134,7 @@ class Artifacts:
         ref: str,  # "loans:v3", "loans:production" or "loans"
     ) -> ArtifactVersion:
         "The version a reference means."
-        self._fresh()
+        self.refresh()
         return find_version(self.folder, ref)
 
     def artifacts(
@@ -146,14 +143,14 @@ class Artifacts:
         removed: bool = False,  # Whether versions whose files were removed are among them
     ) -> list[ArtifactVersion]:
         "Every version of every artifact, by name and number."
-        self._fresh()
+        self.refresh()
         names = [name] if name is not None else artifact_names(self.folder)
         found = [
             read_version(self.folder, n, number)
             for n in names
             for number in versions(self.folder, n)
         ]
-        found += [version for n in names for version in pending_versions(self.folder, n)]
+        found += [version for n in names for version in waiting_versions(self.folder, n)]
         return [with_facts(version) for version in found if removed or not version.removed]
 
     def diff(
@@ -195,7 +192,7 @@ class Labels(Artifacts):
         run_id: str | None = None,  # The run that asks for it
     ) -> None:
         "Take an alias away; where it pointed stays in the journal."
-        self._fresh()
+        self.refresh()
         known = aliases(self.folder / "journal", parse_ref(name)[0])
         if alias not in known:
             raise InputError(
@@ -293,14 +290,12 @@ def remove_version(
     "The version that was removed; one that is in use is refused."
     version = store.artifact(ref)
     version.entry(next(iter(version.files), None))
-    if version.version.startswith(PENDING):
+    if PENDING.fullmatch(version.version):
         raise InputError(
             f"{version.ref} has no number yet. Run `mlops-lit store sync`, then remove it."
         )
     if reasons := uses_of_version(store, version, users):
         raise InputError(f"{version.ref} is in use and stays: {'; '.join(reasons)}.")
-    from mlops_lit.store.remote import remote_of
-
     left = remove_files(version, reason)
     if (remote := remote_of(store.folder)) is not None:
         remote.write(f"artifacts/{version.name}/{version.version}.json", left)

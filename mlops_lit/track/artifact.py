@@ -330,6 +330,15 @@ class RunArtifact(ArtifactVersion):
             store.remove_alias(self.name, alias)
         return run_artifact(store.artifact(self.ref))
 
+    def wait(
+        self,
+        timeout: float
+        | None = None,  # Seconds to wait for another process that sends; None: until it is done
+    ) -> RunArtifact:
+        "The version with its number: at once, or on a bucket when the number is claimed there."
+        claimed = super().wait(timeout)
+        return self if claimed is self else run_artifact(claimed)
+
     def new_draft(self) -> Artifact:
         "An artifact that begins with these files: add and remove some, and log it as the next version."
         draft = Artifact(self.name, self.type, self.description, self.metadata)

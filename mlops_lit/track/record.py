@@ -25,7 +25,7 @@ from ..store.files import to_json
 from ..store.history import HistoryWriter, compact_history, summarize
 from ..store.objects import digest_file
 from ..store.runs import changing, read_record, this_process, write_record
-from ..store.store import Store
+from ..store.store import Store, note_change
 from .capture import capture
 from .points import flatten
 from .secrets import known_secrets, redact, redact_text
@@ -107,6 +107,7 @@ def change_record(
         fields = change(record)
         if any(record.get(name, _MISSING) != value for name, value in fields.items()):
             record = {**record, **fields}
+            note_change(run_folder)
             write_record(run_folder, record)
     return record
 

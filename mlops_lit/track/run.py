@@ -449,6 +449,8 @@ class Run(Points, InputsAndOutputs):
             close_run(self.folder, status, said, **fields)
         for act in self.after_finish:
             _whatever_happens(act)
+        if not self.joined and not self.disabled:
+            _whatever_happens(lambda: self.store.send_run(self.id))
 
     def __enter__(self) -> Run:
         return self

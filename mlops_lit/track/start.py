@@ -26,7 +26,7 @@ from ..errors import InputError, did_you_mean
 from ..settings import load_settings
 from ..store.files import check_name, to_json, write_atomic
 from ..store.history import HISTORY_FILE, history_lines
-from ..store.runs import close_if_crashed, read_record, this_process
+from ..store.runs import read_record, this_process
 from ..store.store import Store, open_store
 from . import run as runs
 from .capture import git_state, running_program
@@ -428,6 +428,7 @@ def _to_resume(store: Store, asked: Mapping[str, Any]) -> Path | None:
     how, run_id = asked["resume"], asked["id"]
     if run_id is None:
         return _last_broken(store, asked) if how == "auto" else None
+    store.refresh()
     run_folder = store.folder / "runs" / run_id
     exists = (run_folder / "run.json").exists()
     if how == "must" and not exists:
@@ -444,18 +445,19 @@ def _last_broken(store: Store, asked: Mapping[str, Any]) -> Path | None:
         named = asked["name"] is None or record.get("name") == asked["name"]
         if named and record.get("project") == project and record.get("command", [])[:1] == program:
             broken = record["status"] in ("crashed", "failed")
-            return store.folder / "runs" / record["id"] if broken else None
+            return store.run_folder(record["id"]) if broken else None
     return None
 
 # %% ../../nbs/track/14_start.ipynb #4ffd6e11
 def _resumed(store: Store, run_folder: Path, asked: Mapping[str, Any], **fields: Any) -> Run:
     "The run, running again."
-    record = close_if_crashed(run_folder, read_record(run_folder))
+    record = store.run(run_folder.name)
     if record["status"] == "running":
         process = record.get("process", {})
         raise InputError(
             f"Run {record['id']} is still running (process {process.get('pid')} on {process.get('host')}). Wait for its end, or choose another id."
         )
+    store.take_over(run_folder.name)
     given = {
         key: asked[key] for key in ("name", "group", "job_type", "notes") if asked[key] is not None
     }
