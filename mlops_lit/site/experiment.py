@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from .charts import chart_html, script_json
 from .pieces import Places, duration, esc, number, table, when
 from .stage import plain_text
 from ..store.history import definition_of
+from ..store.query import table_parts
 from ..track.media import FRAME, Html, Media, Plotly, media_from_record
 from ..track.run import axis_of
 from ..track.table import SHOWN_ROWS, Table
@@ -211,21 +213,30 @@ def _shown(record: Mapping[str, Any], files: RunFiles) -> str:
     "The medium as HTML; raises when it is missing, damaged or unknown."
     if record["_type"] == "media-list":
         return _list_html(record["items"], files)
-    path = record.get("path")
-    if isinstance(path, str) and _size(files.folder / path) > MAX_FILE_BYTES:
+    paths = _paths(record, files.folder)
+    if sum(_size(files.folder / path) for path in paths) > MAX_FILE_BYTES:
         return _note(
-            f"This {_kind(record)} is larger than {MAX_FILE_BYTES / 1e6:.0f} MB, so it is not part of the site. It is kept in the run's folder as {path}."
+            f"This {_kind(record)} is larger than {MAX_FILE_BYTES / 1e6:.0f} MB, so it is not part of the site. It is kept in the run's folder as {', '.join(paths)}."
         )
     if isinstance(rows := record.get("n_rows"), int) and rows > MAX_TABLE_ROWS:
-        link = f'<a href="{esc(files.copy(str(path)))}" download>Parquet</a>'
-        return f'<p class="medium-note">A table of {rows:,} rows. {link}</p>'
+        links = _parquet_links(paths, files)
+        return f'<p class="medium-note">A table of {rows:,} rows. {links}</p>'
     medium = media_from_record(files.folder, record)
     if record["_type"] == "histogram":
         return medium.html()
-    return _file_html(medium, str(path), files)
+    if isinstance(medium, Table):
+        return _table_html(medium, _parquet_links(paths, files), files)
+    return _file_html(medium, paths[0], files)
 
 
-MAX_TABLE_ROWS = 100_000  # A longer table is only linked to; reading it takes seconds
+def _paths(record: Mapping[str, Any], folder: Path) -> list[str]:
+    "The files of a medium below the run's folder; several for a table that grew."
+    if isinstance(record.get("n_parts"), int) and record["n_parts"] > 1:
+        return [path.relative_to(folder).as_posix() for path in table_parts(folder, record)]
+    return [path] if isinstance(path := record.get("path"), str) else []
+
+
+MAX_TABLE_ROWS = 1_000_000  # A longer table is only linked to; reading it takes a second
 
 
 def _size(path: Path) -> int:
@@ -239,8 +250,6 @@ def _file_html(medium: Media, path: str, files: RunFiles) -> str:
         return _page_html(medium, path, files)
     if isinstance(medium, Plotly):
         return _plotly_html(medium, path, files)
-    if isinstance(medium, Table):
-        return _table_html(medium, files.copy(path), files)
     return medium.html(files.copy(path))
 
 # %% ../../nbs/site/13_experiment.ipynb #82d6ba37
@@ -336,14 +345,23 @@ def _plotly_script() -> str | None:
     return f"window.plotlySource = {script_json(get_plotlyjs())};\n"
 
 # %% ../../nbs/site/13_experiment.ipynb #fc1d2d57
-def _table_html(medium: Table, href: str, files: RunFiles) -> str:
+def _table_html(medium: Table, links: str, files: RunFiles) -> str:
     "The beginning of a table."
-    rows = [[_cell_html(cell, files) for cell in row] for row in medium.data[:SHOWN_ROWS]]
+    first_rows = islice(medium.iterrows(), SHOWN_ROWS)
+    rows = [[_cell_html(cell, files) for cell in row] for _, row in first_rows]
     first = f"The first {SHOWN_ROWS} of " if len(medium) > SHOWN_ROWS else ""
     counts = f"{first}{_count(len(medium), 'row')}, {_count(len(medium.columns), 'column')}"
-    link = f'<a href="{href}" download>Parquet</a>'
     shown = table(medium.columns, rows, "run-table")
-    return f'<div class="lit-media">{shown}<p>{counts}. {link}</p></div>'
+    return f'<div class="lit-media">{shown}<p>{counts}. {links}</p></div>'
+
+
+def _parquet_links(paths: Sequence[str], files: RunFiles) -> str:
+    "A link to the file of a table, or to each of its parts."
+    hrefs = [esc(files.copy(path)) for path in paths]
+    if len(hrefs) == 1:
+        return f'<a href="{hrefs[0]}" download>Parquet</a>'
+    links = [f'<a href="{href}" download>{i}</a>' for i, href in enumerate(hrefs, 1)]
+    return f"Parquet in {len(hrefs)} parts: {' '.join(links)}"
 
 
 def _count(n: int, what: str) -> str:

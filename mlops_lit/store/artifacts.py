@@ -16,7 +16,6 @@ __all__ = ['MANIFEST_FORMAT', 'TABLE_SUFFIXES', 'VERSION', 'MANIFEST_FILE', 'Fil
            'remove_files']
 
 # %% ../../nbs/store/06_artifacts.ipynb #c0e15b25
-import contextlib
 import os
 import re
 import secrets

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['SHARED_FORMAT', 'FRESH_S', 'PAUSE_S', 'PULLED', 'DIGEST', 'make_mirror', 'locked', 'check_identity', 'stored_at',
-           'pull', 'stamps_of', 'fetch_run', 'mark_seen', 'fetch_object', 'fetch_objects']
+           'pull', 'stamps_of', 'fetch_run', 'mark_seen', 'fetch_object', 'check_object', 'fetch_objects']
 
 # %% ../../nbs/store/12_mirror.ipynb #86a81588
 import contextlib
@@ -252,7 +252,7 @@ def _get(folder: Path, remote: Remote, entry: Entry) -> tuple[str, str]:
     "Key and stamp of a file after it was downloaded; a run of this machine keeps its own."
     path, (top, name, *_) = folder / entry.key, entry.key.split("/")
     if top == "runs" and not is_mirrored(folder / top / name):
-        return entry.key, _stamp(entry)
+        return entry.key, f"own {_stamp(entry)}"  # Looked at again when it is a copy like others
     clash = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
     with contextlib.suppress(*clash):  # Removed meanwhile, or a file where others are in a folder
         entry = remote.download(entry.key, path)
@@ -383,6 +383,16 @@ def fetch_object(
 # %% ../../nbs/store/12_mirror.ipynb #b61283ce
 def _download_object(folder: Path, remote: Remote, digest: str) -> None:
     "Put the object in its place if its bytes are what the digest says."
+    with _downloaded(folder, remote, digest) as temporary:
+        temporary.chmod(0o444)
+        path = object_path(folder / "objects", digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(temporary, path)
+
+# %% ../../nbs/store/12_mirror.ipynb #2c6085fc
+@contextlib.contextmanager
+def _downloaded(folder: Path, remote: Remote, digest: str) -> Iterator[Path]:
+    "A temporary file with the bytes of the object, compared with the digest."
     key = f"objects/{digest[:2]}/{digest[2:]}"
     temporary = folder / "trash" / f"object-{secrets.token_hex(8)}"
     try:
@@ -391,16 +401,25 @@ def _download_object(folder: Path, remote: Remote, digest: str) -> None:
             raise CorruptObject(
                 f"Object {digest[:12]}… is damaged in {remote.url}: its bytes have the digest {found[:12]}…. Restore {key} there from a copy."
             )
-        temporary.chmod(0o444)
-        path = object_path(folder / "objects", digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(temporary, path)
+        yield temporary
     except FileNotFoundError:
         raise CorruptObject(
             f"Object {digest[:12]}… is missing from {remote.url}. Restore {key} there from a copy."
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+# %% ../../nbs/store/12_mirror.ipynb #35d55e17
+def check_object(
+    folder: Path,  # A store's folder
+    digest: str,  # Digest of an object
+) -> None:
+    "Raise when the object is not what its digest says, where its original is: in the bucket, if there is one."
+    if (remote := remote_of(folder)) is None:
+        verified_path(folder / "objects", digest)
+        return
+    with _downloaded(folder, remote, digest):
+        pass  # Read once, and not kept
 
 # %% ../../nbs/store/12_mirror.ipynb #3b68d7ee
 def fetch_objects(

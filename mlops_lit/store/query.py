@@ -15,15 +15,17 @@ Which of last week's runs reached an accuracy of 0.9 first? Which used version 3
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['query', 'arrow_table']
+__all__ = ['query', 'arrow_table', 'table_parts']
 
 # %% ../../nbs/store/15_query.ipynb #fe5d4b0f
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError
 from .files import check_relative_path
 from mlops_lit.store.history import (
     COMPACT_FILE,
@@ -81,7 +83,7 @@ def _history(store: Store, records: list[dict[str, Any]], sql: str) -> Any:
     "The history of all runs, with the metrics that the query mentions."
     import pandas as pd
 
-    folders = {record["id"]: store.folder / "runs" / record["id"] for record in records}
+    folders = store.run_folders([record["id"] for record in records])
     folders = {
         id: folder
         for id, folder in folders.items()
@@ -176,14 +178,115 @@ def _tables(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 # %% ../../nbs/store/15_query.ipynb #4db219b4
-def _logged_table(store: Store, entries: list[tuple[str, Mapping[str, Any]]]) -> Any:
-    "The rows of one table in all runs that logged it."
+def table_parts(
+    folder: Path,  # The run's folder
+    record: Mapping[str, Any],  # The table's record in the history or summary
+) -> dict[Path, pa.Schema]:
+    "The Parquet files of a logged table and what each holds, in the order of its rows."
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    parts = []
-    for run_id, entry in entries:
-        path = store.folder / "runs" / run_id / check_relative_path(entry["path"])
-        part = pq.ParquetFile(path).read()
-        parts.append(part.add_column(0, "run_id", pa.array([run_id] * len(part), pa.string())))
-    return pa.concat_tables(parts, promote_options="permissive")
+    found: dict[Path, pa.Schema] = {}
+    part: Mapping[str, Any] | None = record
+    while part is not None:
+        path = folder / check_relative_path(part["path"])
+        try:
+            file = pq.ParquetFile(path)
+            schema = file.schema_arrow
+            about = json.loads((schema.metadata or {}).get(b"mlops_lit", b"{}"))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise InputError(
+                f"The table in {path} cannot be read: {error}. Restore it from a copy of the run."
+            ) from None
+        if path in found:
+            raise InputError(f"The parts of the table in {path} lead in a circle. Log it again.")
+        found[path], part = _as_kept(schema, file.metadata), about.get("previous")
+    return dict(reversed(found.items()))
+
+# %% ../../nbs/store/15_query.ipynb #70f774e0
+def _as_kept(schema: pa.Schema, metadata: Any) -> pa.Schema:
+    "The types to read a file as: texts that it keeps as a list and numbers stay so, which is faster."
+    import pyarrow as pa
+
+    first = [metadata.row_group(0)] if metadata.num_row_groups else []
+    chunks = [group.column(i) for group in first for i in range(group.num_columns)]
+    listed = {chunk.path_in_schema for chunk in chunks if chunk.has_dictionary_page}
+    kind = pa.dictionary(pa.int32(), pa.string())
+    is_text = (pa.types.is_string, pa.types.is_large_string)
+    fields = [
+        field.with_type(kind)
+        if field.name in listed and any(t(field.type) for t in is_text)
+        else field
+        for field in schema
+    ]
+    return pa.schema([field.remove_metadata() for field in fields])
+
+# %% ../../nbs/store/15_query.ipynb #388957b6
+def _logged_table(store: Store, entries: list[tuple[str, Mapping[str, Any]]]) -> Any:
+    "The rows of one table in all runs that logged it."
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    from pyarrow.fs import LocalFileSystem
+
+    parts = [
+        (run_id, path, schema)
+        for run_id, entry in entries
+        for path, schema in table_parts(store.run_folder(run_id), entry).items()
+    ]
+    fields = _common_fields([schema for _, _, schema in parts])
+    if fields is None:
+        return _whole_table(parts)
+    listed = {field.name for field in fields if pa.types.is_dictionary(field.type)}
+    files, kind = LocalFileSystem(use_mmap=True), ds.ParquetFileFormat(dictionary_columns=listed)
+    fragments = [
+        kind.make_fragment(str(path), files, ds.field("run_id") == pa.scalar(run_id))
+        for run_id, path, _ in parts
+    ]
+    schema = pa.schema([pa.field("run_id", pa.dictionary(pa.int32(), pa.string())), *fields])
+    return ds.FileSystemDataset(fragments, schema, kind, files)
+
+# %% ../../nbs/store/15_query.ipynb #f9c2f617
+def _common_fields(schemas: list[pa.Schema]) -> list[pa.Field] | None:
+    "A type for each column that all runs' values can be read as; None when there is none."
+    import pyarrow as pa
+
+    types: dict[str, pa.DataType] = {}
+    for schema in schemas:
+        if len(set(schema.names)) < len(schema.names) or "run_id" in schema.names:
+            return None
+        for field in schema:
+            known = types.setdefault(field.name, field.type)
+            if (kind := _common_type(known, field.type)) is None:
+                return None
+            types[field.name] = kind
+    return [pa.field(name, kind) for name, kind in types.items()]
+
+# %% ../../nbs/store/15_query.ipynb #04bc0226
+def _common_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
+    "A type that holds the values of both, text if need be; None when not even that."
+    import pyarrow as pa
+
+    try:
+        fields = [pa.schema([pa.field("x", kind)]) for kind in (a, b)]
+        return pa.unify_schemas(fields, promote_options="permissive").field(0).type
+    except pa.ArrowException:
+        is_text = not any(pa.types.is_nested(k) or pa.types.is_binary(k) for k in (a, b))
+        return pa.string() if is_text else None
+
+# %% ../../nbs/store/15_query.ipynb #4d4355ef
+def _whole_table(parts: list[tuple[str, Path, pa.Schema]]) -> Any:
+    "All rows in memory, for what cannot be read as it lies there; a run_id of the table's own is `run_id_1`."
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for run_id, path, _ in parts:
+        table = pq.ParquetFile(path).read()
+        names = ["run_id_1" if name == "run_id" else name for name in table.column_names]
+        table = table.rename_columns(names)
+        tables.append(table.add_column(0, "run_id", pa.array([run_id] * len(table), pa.string())))
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException:
+        rows = [row for table in tables for row in table.to_pylist()]
+        return arrow_table(rows, list(dict.fromkeys(n for t in tables for n in t.column_names)))

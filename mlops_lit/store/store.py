@@ -19,6 +19,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,7 +31,8 @@ from .files import SAFE_NAME, create_once, from_json, to_json
 from .intake import sweep_staging
 from .journal import chain_problems
 from .lineage import Edge, Lineage, UnknownNode
-from .objects import CorruptObject, verified_path
+from .mirror import check_object, fetch_run, make_mirror, pull
+from .objects import CorruptObject
 from .history import read_histories, read_history, summarize
 from .remote import remote_of
 from .runs import close_if_crashed, create_run_folder, is_mirrored, read_record
@@ -68,21 +70,20 @@ class Store(Labels):
     def prepare(self) -> None:
         "Make the folder when it is missing, or let it mirror the bucket; sweep what dead processes left."
         if self.remote:
-            from mlops_lit.store.mirror import make_mirror
-
             make_mirror(self.folder, self.remote)
         prepare(self.folder)
         sweep_staging(self.folder)
 
-    def refresh(self) -> bool:
+    def refresh(
+        self,
+        max_age_s: float = 1.0,  # How old the last look at the bucket may be
+    ) -> bool:
         "Whether what others wrote is seen; a bucket that is out of reach is said once."
         if self.remote:
             self.prepare()
         if remote_of(self.folder) is None:
             return True
-        from mlops_lit.store.mirror import pull
-
-        return pull(self.folder)
+        return pull(self.folder, max_age_s)
 
     def _catalog(self) -> Any:
         "The catalog, up to date."
@@ -161,11 +162,18 @@ class Store(Labels):
     ) -> Path:
         "The folder of one run, with all its files."
         folder = self._find(run)
-        if remote_of(self.folder) is not None:
-            from mlops_lit.store.mirror import fetch_run
+        return self.run_folders([folder.name])[folder.name]
 
-            fetch_run(self.folder, folder.name)
-        return folder
+    def run_folders(
+        self,
+        run_ids: Iterable[str],  # Ids of runs
+    ) -> dict[str, Path]:
+        "Id -> folder of each run, with all its files."
+        folders = {run_id: self.folder / "runs" / run_id for run_id in run_ids}
+        if remote_of(self.folder) is not None:
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(lambda run_id: fetch_run(self.folder, run_id), folders))
+        return folders
 
     def _find(self, run: str) -> Path:
         "The folder of one run; on a bucket only run.json is sure to be in it."
@@ -232,6 +240,7 @@ class Store(Labels):
         progress: Callable[[int], object] = lambda n_bytes: None,  # Told how many bytes were read
     ) -> list[Problem]:
         "Everything damaged or missing; empty when each byte is what it was."
+        self.refresh(0)
         return [
             *_run_problems(self.folder),
             *_artifact_problems(self.folder, progress),
@@ -431,7 +440,7 @@ def _artifact_problems(store: Path, progress: Callable[[int], object]) -> list[P
 def _object_problems(store: Path, where: str, digest: str) -> list[Problem]:
     "What is wrong with one object, if anything."
     try:
-        verified_path(store / "objects", digest)
+        check_object(store, digest)
     except CorruptObject as error:
         return [Problem(where, str(error))]
     return []

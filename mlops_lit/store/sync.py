@@ -485,11 +485,14 @@ def _release(sending: _Sending, run: Path, record: dict[str, Any]) -> None:
     gone = [name for name in entry["sent"] if name not in _files(run)]
     sending.remote.remove(f"runs/{run.name}/{name}" for name in gone)
     there = sending.remote.entries(f"runs/{run.name}")
+    record_there = sending.remote.read(f"runs/{run.name}/run.json")
     with changing(run):
         again = run_entry(folder, run.name)
         if again["asked"] == entry["asked"] and _may_leave(run, again, read_record(run)):
             newest = max((one.modified for one in there), default=time.time())
-            mark_seen(run, newest, {"stamps": stamps_of(there), "whole": None})
+            is_ours = record_there == (run / "run.json").read_bytes()
+            known = stamps_of(there) if is_ours else {}  # Another machine went on with it
+            mark_seen(run, newest, {"stamps": known, "whole": None})
             (folder / "spool" / "runs" / f"{run.name}.json").unlink(missing_ok=True)
 
 

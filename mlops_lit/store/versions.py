@@ -109,7 +109,10 @@ class Artifacts:
     def prepare(self) -> None:
         "Make the folder when it is missing."
 
-    def refresh(self) -> bool:
+    def refresh(
+        self,
+        max_age_s: float = 1.0,  # How old the last look at the bucket may be
+    ) -> bool:
         "Whether what others wrote is seen."
         return True
 

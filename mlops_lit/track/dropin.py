@@ -191,7 +191,7 @@ NOT_SUPPORTED = {
     "Molecule": "log an Image or an Html view of the molecule",
     "Bokeh": "log the figure as Html(file_html(figure, CDN)), or as an Image",
     "Graph": "log the description of the model as text",
-    "JoinedTable": "join the frames and log one Table",
+    "JoinedTable": "log table.join(other, key), which is a Table",
     "PartitionedTable": "log one Table for each part",
     "plot_table": "W&B's Vega presets are not here. Log an Altair chart",
     "sklearn": "the plots are in plot and in the reports `evaluation` and `bias_audit`",

@@ -577,7 +577,7 @@ def _rewritten(table: Table, folder: Path, name: str, before: _Logged | None) ->
     data = _parquet_bytes(table, folder, name, 0, None)
     if before and table.log_mode == "IMMUTABLE" and digest_bytes(data) != before.record["digest"]:
         warnings.warn(
-            f"Table {name!r} was changed after it was logged, and its log_mode is 'IMMUTABLE', so this call logged its {before.n_rows} rows of the first time. Make it with log_mode='MUTABLE' to log it anew, or 'INCREMENTAL' to add its new rows.",
+            f"Table {name!r} was changed after it was logged, and its log_mode is 'IMMUTABLE', so this call logged it as it was the first time, with {before.n_rows:,} of its {len(table):,} rows. Make it with log_mode='MUTABLE' to log it anew, or 'INCREMENTAL' to add its new rows.",
             stacklevel=2,
         )
         return before.record

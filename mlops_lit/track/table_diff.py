@@ -109,7 +109,7 @@ def _common_type(types: list[pa.DataType], kinds: set[str]) -> pa.DataType:
 def _key_codes(
     names: Sequence[str], left: Table, right: Table
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    "A number for the key of each row of the left and the right table, and how many there are."
+    "A number for the key of each row of the left and the right table, and a bound above them."
     import numpy as np
     import pyarrow as pa
 
@@ -125,15 +125,17 @@ def _key_codes(
 
 # %% ../../nbs/track/08_table_diff.ipynb #aeeaed8b
 def _numbered(values: pa.ChunkedArray) -> tuple[np.ndarray, int]:
-    "A number for each value, None and NaN included, and how many different ones there are."
+    "A number for each value, None and NaN included, and a bound that all of them are below."
     import numpy as np
     import pyarrow as pa
 
-    if pa.types.is_null(values.type):
+    if pa.types.is_null(values.type) or not len(values):
         return np.zeros(len(values), np.int64), 1
+    if pa.types.is_int64(values.type) and not values.null_count:
+        low, high = pa.compute.min_max(values).as_py().values()
+        if high - low < 4 * len(values):  # Such numbers can stand for themselves
+            return values.to_numpy() - low, high - low + 1
     encoded = values.dictionary_encode(null_encoding="encode")  # One list for all chunks
-    if not len(values):
-        return np.zeros(0, np.int64), 1
     found = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
     return found.astype(np.int64), int(found.max()) + 1
 
@@ -599,4 +601,4 @@ def _change_html(kind: str, before: Any, after: Any) -> str:
     if same_cells(before, after):
         return cell_html(after)
     was, now = cell_html(before), cell_html(after)
-    return f'<del style="color:#b3261e">{was}</del> → <ins style="color:#146c2e;text-decoration:none;font-weight:600">{now}</ins>'
+    return f'<del style="color:#d1453b">{was}</del> → <ins style="color:#2e8b57;text-decoration:none;font-weight:600">{now}</ins>'
