@@ -9,7 +9,7 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['Ref', 'Name', 'Description', 'Metadata', 'TimeToLive', 'SHOWN_FILES', 'version_facts', 'put', 'read_metadata',
-           'read_ttl', 'add_paths', 'put_draft', 'overview', 'run_names', 'list_artifacts', 'list_versions',
+           'read_ttl', 'add_paths', 'put_draft', 'send_now', 'overview', 'run_names', 'list_artifacts', 'list_versions',
            'version_lines', 'run_words', 'show_version', 'download', 'diff', 'verify', 'Checks', 'reference_problem']
 
 # %% ../../nbs/cli/11_artifacts.ipynb #56d42609
@@ -22,7 +22,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .app import AsJson, artifacts_app, print_json
-from .tables import print_rows, print_sections, show_size, show_time, visible
+from mlops_lit.cli.tables import (
+    counted,
+    print_rows,
+    print_sections,
+    show_size,
+    show_time,
+    visible,
+)
 from ..errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -73,19 +80,12 @@ def version_facts(
         "files": [entry.as_dict() for entry in version.files.values()],
     }
 
-# %% ../../nbs/cli/11_artifacts.ipynb #11651007
-def _labels(version: ArtifactVersion) -> dict[str, str]:
-    "Alias -> version of its artifact."
-    from mlops_lit.store.store import open_store
-
-    return open_store().aliases(version.name)
-
 # %% ../../nbs/cli/11_artifacts.ipynb #9c44a788
 @artifacts_app.command()
 def put(
     name: Name,  # Name of the artifact
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="PATH...", help="Files and folders to keep.")
+        list[str] | None, typer.Argument(metavar="PATH", help="Files and folders to keep.")
     ] = None,  # What to keep
     reference: Annotated[
         list[str] | None,
@@ -99,7 +99,8 @@ def put(
     description: Description = None,  # For readers
     metadata: Metadata = None,  # Plain data
     alias: Annotated[
-        list[str] | None, typer.Option("--alias", "-a", metavar="ALIAS", help="Point it there.")
+        list[str] | None,
+        typer.Option("--alias", "-a", metavar="ALIAS", help="A name that shall point to it."),
     ] = None,  # Names that shall point to it
     tag: Annotated[
         list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="A word to find it by.")
@@ -110,17 +111,17 @@ def put(
     "Keep files as a new version of an artifact; unchanged content makes none."
     from mlops_lit.store.store import open_store
 
-    said = {"description": description, "metadata": read_metadata(metadata or [])}
+    store, said = (
+        open_store(),
+        {"description": description, "metadata": read_metadata(metadata or [])},
+    )
     draft = _draft(name, type, said, tag or [], read_ttl(ttl), alias or [])
     add_paths(draft, paths or [], reference or [])
-    version, is_new = put_draft(open_store(), draft)
-    for label in alias or []:
-        if label != "latest":
-            open_store().set_alias(version.ref, label)
+    version, is_new = put_draft(store, draft, alias or [])
     if as_json:
-        print_json({**version_facts(version, _labels(version)), "new": is_new})
+        print_json({**version_facts(version, store.aliases(name)), "new": is_new})
     else:
-        what = f"{len(version.files)} files, {show_size(version.size_bytes)}"
+        what = f"{counted(len(version.files), 'file')}, {show_size(version.size_bytes)}"
         typer.echo(f"{version.ref}  {what}{'' if is_new else ', the same as before'}")
 
 # %% ../../nbs/cli/11_artifacts.ipynb #aa10ca41
@@ -159,6 +160,8 @@ def read_ttl(
         raise InputError(
             f"--ttl {text} is no time to live. Write days, e.g. --ttl 30, or never.{hint}"
         ) from None
+    if days <= 0:
+        raise InputError(f"--ttl {text} is over already. Write days, e.g. --ttl 30, or never.")
     seconds_to_live(days)
     return days
 
@@ -212,6 +215,10 @@ def add_paths(
             raise InputError(f"{text} is an address. Write --reference {text} to keep it as one.")
         if path.is_dir():
             draft.add_dir(path, None if alone else path.resolve().name)
+        elif path.name in draft.files:
+            raise InputError(
+                f"{text} would be a second file {path.name!r}. Name its folder instead."
+            )
         else:
             draft.add_file(path)
     for uri in references:
@@ -221,21 +228,49 @@ def add_paths(
 def put_draft(
     store: Store,  # Where to keep it
     draft: Any,  # An `Artifact` with its files
+    aliases: Iterable[str] = (),  # Names that shall point to it
 ) -> tuple[ArtifactVersion, bool]:
     "The version, and whether it is a new one."
     from mlops_lit.track.run import keep_artifact
 
     before = {version.ref for version in store.artifacts(draft.name)}
     version = keep_artifact(store, draft)
-    if version.ref not in before:
-        return version, True
+    is_new = version.ref not in before
+    if not is_new:
+        _say_again(store, version, draft)
+    for alias in aliases:
+        if alias != "latest":
+            store.set_alias(version.ref, alias)
+    send_now(store)
+    return store.artifact(version.ref), is_new
+
+# %% ../../nbs/cli/11_artifacts.ipynb #f326d8e5
+def _say_again(store: Store, version: ArtifactVersion, draft: Any) -> None:
+    "Add to a version what was said with the same content."
     said = {
         "description": draft.description or None,
         "metadata": {**version.metadata, **draft.metadata} if draft.metadata else None,
         "tags": {*version.tags, *draft.tags} if draft.tags else None,
         "ttl": draft.ttl,
     }
-    return store.describe(version.ref, **said), False
+    store.describe(version.ref, **said)
+
+# %% ../../nbs/cli/11_artifacts.ipynb #f8eed173
+def send_now(
+    store: Store,  # Where something was just kept
+) -> None:
+    "On a bucket, send it, and say so on stderr when it stays here for now."
+    from mlops_lit.store.remote import remote_of
+
+    if remote_of(store.folder) is None:
+        return
+    from mlops_lit.store.sync import push
+
+    for reason in push(store.folder, wait_s=SEND_S).left:
+        typer.echo(f"{visible(reason)} It is kept here; mlops-lit store sync sends it.", err=True)
+
+# %% ../../nbs/cli/11_artifacts.ipynb #19b3bb7a
+SEND_S = 60.0  # How long to wait for another process that sends
 
 # %% ../../nbs/cli/11_artifacts.ipynb #f59b98ee
 def overview(
@@ -306,7 +341,7 @@ def list_artifacts(
 @artifacts_app.command("list")
 def list_versions(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Show the versions of this artifact.")
+        str | None, typer.Argument(metavar="NAME", help="Show the versions of this artifact.")
     ] = None,  # None: all artifacts
     everything: Annotated[
         bool, typer.Option("--all", help="Show versions whose files were removed as well.")
@@ -371,7 +406,7 @@ def _head(facts: Mapping[str, Any], runs: Mapping[Any, str]) -> list[str]:
     "What the version is, where it comes from, how long it is kept."
     maker = f"by run {run_words(facts['run_id'], runs)}" if facts["run_id"] else "outside a run"
     gone = facts["removed"]
-    what = f"{len(facts['files'])} files, {show_size(facts['size_bytes'])}, "
+    what = f"{counted(len(facts['files']), 'file')}, {show_size(facts['size_bytes'])}, "
     lines = [
         f"{facts['ref']}  {facts['type']}",
         f"{'' if gone else what}made {show_time(facts['created_at'])} {maker}",
@@ -404,7 +439,7 @@ def show_version(
     ref: Ref,  # Which version
     as_json: AsJson = False,  # For scripts
 ) -> None:
-    "Show one version: files, metadata, aliases, tags, how long it is kept, who made and used it."
+    "Show one version: files, metadata, aliases, tags, who made and used it."
     from mlops_lit.store.store import open_store
     from mlops_lit.store.versions import users_of_versions
 
@@ -423,7 +458,7 @@ def download(
     ref: Ref,  # Which version
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[FOLDER]", help="Where to. [default: artifacts/NAME-VERSION]"),
+        typer.Argument(metavar="FOLDER", help="Where to. [default: artifacts/NAME-VERSION]"),
     ] = None,  # None: artifacts/<name>-<version> in the working directory
     prefix: Annotated[
         str, typer.Option(metavar="PATH", help="Only files whose path begins so.")
@@ -439,7 +474,7 @@ def download(
     if as_json:
         print_json({"version": version.ref, "folder": target.resolve(), "files": wanted})
     else:
-        typer.echo(f"{len(wanted)} files of {version.ref} are in {visible(target)}.")
+        typer.echo(f"{visible(target)} holds {counted(len(wanted), 'file')} of {version.ref}.")
 
 # %% ../../nbs/cli/11_artifacts.ipynb #a8e1a4bc
 @artifacts_app.command()
@@ -452,6 +487,9 @@ def diff(
             "--key", "-k", metavar="COLUMN", help="Compare the two tables by the rows it names."
         ),
     ] = None,  # Columns that name a row; None: only files are compared
+    file: Annotated[
+        str | None, typer.Option(metavar="PATH", help="With --key: which table, if there are more.")
+    ] = None,  # None: the only table
     as_json: AsJson = False,  # For scripts
 ) -> None:
     "Compare two versions: files, and with --key the rows of their tables."
@@ -462,7 +500,7 @@ def diff(
     found: Any = store.diff(old, new)
     rows = None
     if key:
-        tables = [Table(dataframe=store.artifact(ref).read()) for ref in (old, new)]
+        tables = [Table(dataframe=store.artifact(ref).read(file)) for ref in (old, new)]
         rows = tables[0].diff(tables[1], key=key)
     if as_json:
         print_json({**vars(found), "rows": None if rows is None else rows.summary})
@@ -474,7 +512,7 @@ def diff(
 @artifacts_app.command()
 def verify(
     refs: Annotated[
-        list[str] | None, typer.Argument(metavar="[REF]...", help="Versions. [default: all]")
+        list[str] | None, typer.Argument(metavar="REF", help="Versions. [default: all]")
     ] = None,  # None: all
     as_json: AsJson = False,  # For scripts
 ) -> int:
@@ -492,11 +530,7 @@ def verify(
     else:
         for one in problems:
             typer.echo(visible(f"{one['version']}, file {one['file']}: {one['message']}"))
-        n = f"{len(versions)} versions"
-        unchecked = (
-            f" {checks.n_unchecked} addresses were kept unchecked." if checks.n_unchecked else ""
-        )
-        typer.echo(f"{len(problems)} problems in {n}.{unchecked}" if problems else f"{n} are whole.{unchecked}")  # fmt: skip
+        typer.echo(checks.summary(len(problems), len(versions)))
     return 1 if problems else 0
 
 # %% ../../nbs/cli/11_artifacts.ipynb #e14de3c3
@@ -532,6 +566,25 @@ class Checks:
             if message := self._said[key]:
                 what = {"version": version.ref, "file": entry.path, "object": entry.digest}
                 yield {**what, "message": message}
+
+    def summary(
+        self,
+        n_problems: int,  # How many were found
+        n_versions: int,  # In how many versions
+    ) -> str:
+        "What was found, in a sentence."
+        many = counted(n_versions, "version")
+        verb = "is" if n_versions == 1 else "are"
+        found = (
+            f"{counted(n_problems, 'problem')} in {many}."
+            if n_problems
+            else f"{many} {verb} whole."
+        )
+        n = self.n_unchecked
+        more = (
+            f" {counted(n, 'address', 'addresses')} kept unchecked cannot be compared." if n else ""
+        )
+        return found + more
 
     def counts(self) -> dict[str, int]:
         "How many files were looked at, and how many cannot be."

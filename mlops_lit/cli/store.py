@@ -22,7 +22,7 @@ import typer
 
 from .app import BAD_INPUT, AsJson, print_json, store_app
 from .progress import waiting
-from .tables import show_size, visible
+from .tables import counted, show_size, visible
 
 if TYPE_CHECKING:
     from mlops_lit.store.store import Store
@@ -52,9 +52,9 @@ def store_status(
     from mlops_lit.store.files import from_json
     from mlops_lit.store.remote import remote_of
 
-    path = store.folder / "store.json"
+    versions, runs = store.artifacts(), store.records()
+    path, remote = store.folder / "store.json", remote_of(store.folder)
     facts = from_json(path.read_bytes()) if path.exists() else {}
-    remote, versions, runs = remote_of(store.folder), store.artifacts(), store.records()
     return {
         "folder": store.folder,
         "bucket": remote.url if remote else None,
@@ -133,7 +133,7 @@ def status_lines(
         f"{found['format']}{'; run mlops-lit store upgrade to write to it' if old else ''}",
     )
     yield "runs", f"{found['runs']}{running}"
-    yield "artifacts", f"{found['artifacts']} with {found['versions']} versions"
+    yield "artifacts", f"{found['artifacts']} with {counted(found['versions'], 'version')}"
     if found["objects"] is None:
         yield "objects", "unknown: the bucket is out of reach"
     else:
@@ -148,13 +148,14 @@ def unsent_text(
 ) -> str:
     "What waits to be sent to the bucket, in words."
     counts = {
-        "runs": len(unsent["runs"]),
-        "versions": len(unsent["versions"]),
-        "entries of the journal": unsent["entries"],
+        "run": len(unsent["runs"]),
+        "version": len(unsent["versions"]),
+        "entry of the journal": unsent["entries"],
     }
     if not any(counts.values()):
         return "nothing"
-    words = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+    plurals = {"entry of the journal": "entries of the journal"}
+    words = ", ".join(counted(n, what, plurals.get(what, "")) for what, n in counts.items() if n)
     how = "being sent now" if unsent["uploading"] else "mlops-lit store sync sends it"
     return f"{words}, {show_size(unsent['left_bytes'])}; {how}"
 
@@ -163,7 +164,7 @@ def unsent_text(
 def verify(
     as_json: AsJson = False,  # For scripts
 ) -> int:
-    "Read every byte of the store and compare it with its digest; exit code 1 when something is damaged."
+    "Compare every byte of the store with its digest; exit code 1 when one is damaged."
     from mlops_lit.store.store import open_store
     from mlops_lit.track.artifact import byte_progress
 
@@ -211,7 +212,7 @@ def gc(
     ] = False,  # Of a store in a bucket
     as_json: AsJson = False,  # For scripts
 ) -> None:
-    "Show what could be freed: versions whose time is over, objects of no version, left-overs."
+    "Show what could be freed, without freeing it unless --yes is given."
     from mlops_lit.store.cleanup import clean_up, plan_cleanup
     from mlops_lit.store.store import open_store
 
@@ -243,7 +244,7 @@ def _plan_as_dict(plan: Any) -> dict[str, Any]:
 def upgrade(
     as_json: AsJson = False,  # For scripts
 ) -> None:
-    "Bring an older store, and the tables of a team's catalog, to what this version writes."
+    "Bring an older store and a team's catalog to what this version writes."
     from mlops_lit.store.store import open_store
     from mlops_lit.store.upgrade import upgrade_store
 
@@ -260,7 +261,7 @@ def upgrade(
 def sync(
     as_json: AsJson = False,  # For scripts
 ) -> int:
-    "Send to the bucket what this machine has kept, and fetch what others sent; exit code 2 when something stays."
+    "Send to the bucket what this machine has kept, and fetch what others sent."
     from mlops_lit.store.remote import remote_of
     from mlops_lit.store.store import open_store
 

@@ -8,8 +8,8 @@ A table of runs answers three questions at a glance: what ran, how did it end, a
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['BARS', 'STYLES', 'visible', 'show_duration', 'show_size', 'show_checks', 'show_time', 'sparkline', 'runs_table',
-           'print_runs', 'run_lines', 'print_run', 'print_sections', 'print_rows', 'print_frame']
+__all__ = ['BARS', 'STYLES', 'visible', 'show_duration', 'show_size', 'counted', 'show_checks', 'show_time', 'sparkline',
+           'runs_table', 'print_runs', 'run_lines', 'print_run', 'print_sections', 'print_rows', 'print_frame']
 
 # %% ../../nbs/cli/04_tables.ipynb #5a32262c
 import math
@@ -57,6 +57,15 @@ def show_size(
             return f"{size_bytes:.3g} {unit}"
         size_bytes /= 1_000
     return f"{size_bytes:,.1f} TB"
+
+# %% ../../nbs/cli/04_tables.ipynb #d061b2ec
+def counted(
+    n: int,  # How many
+    noun: str,  # One of them, e.g. "file"
+    plural: str = "",  # Several of them; empty: with an s
+) -> str:
+    "The number and the noun as one says it."
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 # %% ../../nbs/cli/04_tables.ipynb #3adc18d2
 def show_checks(

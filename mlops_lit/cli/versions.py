@@ -28,10 +28,18 @@ from mlops_lit.cli.artifacts import (
     read_ttl,
     run_names,
     run_words,
+    send_now,
     version_facts,
     version_lines,
 )
-from .tables import print_rows, print_sections, show_size, show_time, visible
+from mlops_lit.cli.tables import (
+    counted,
+    print_rows,
+    print_sections,
+    show_size,
+    show_time,
+    visible,
+)
 from ..errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -44,14 +52,14 @@ if TYPE_CHECKING:
 def alias(
     ref: Ref,  # The version it shall point to; with --remove the artifact
     label: Annotated[
-        str | None, typer.Argument(metavar="[ALIAS]", help="A word, e.g. production.")
+        str | None, typer.Argument(metavar="ALIAS", help="A word, e.g. production.")
     ] = None,  # None: those there are are printed
     remove: Annotated[
         bool, typer.Option("--remove", "-r", help="Take the alias away from the artifact.")
     ] = False,  # Whether it is taken away
     as_json: AsJson = False,  # For scripts
 ) -> None:
-    "Let an alias point to a version, or take it away; without an alias, print those there are."
+    "Point an alias to a version, take it away with --remove, or print those there are."
     from mlops_lit.store.store import open_store
 
     store = open_store()
@@ -63,6 +71,7 @@ def alias(
         store.remove_alias(version.name, label or "")
     elif label is not None:
         store.set_alias(version.ref, label)
+    send_now(store)
     aliases = store.aliases(version.name)
     if as_json:
         print_json({"name": version.name, "aliases": aliases})
@@ -98,6 +107,7 @@ def tag(
     if add or remove:
         tags = {*version.tags, *(add or [])} - {*(remove or [])}
         version = store.describe(version.ref, tags=tags)
+        send_now(store)
     if as_json:
         print_json({"version": version.ref, "tags": list(version.tags)})
     else:
@@ -112,7 +122,7 @@ def describe_version(
     ttl: TimeToLive = None,  # None: as it is
     as_json: AsJson = False,  # For scripts
 ) -> None:
-    "Change the description, metadata (`key=` takes one away) or time to live, and print them."
+    "Change the description, metadata or time to live of a version, and print them."
     from mlops_lit.store.store import open_store
 
     store = open_store()
@@ -127,17 +137,19 @@ def describe_version(
     version = store.describe(
         version.ref, description=description, metadata=changed, ttl=read_ttl(ttl)
     )
+    send_now(store)
     facts = version_facts(version, store.aliases(version.name))
     if as_json:
         print_json(facts)
     else:
-        print_sections(version_lines({**facts, "files": []}, run_names(store)))
+        sections = version_lines(facts, run_names(store))
+        print_sections((title, lines) for title, lines in sections if title != "files")
 
 # %% ../../nbs/cli/13_versions.ipynb #9a12b547
 @artifacts_app.command()
 def rm(
     refs: Annotated[
-        list[str], typer.Argument(metavar="REF...", help="Versions, e.g. name:v3.")
+        list[str], typer.Argument(metavar="REF", help="Versions, e.g. name:v3.")
     ],  # Which versions
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Remove without asking.")
@@ -156,6 +168,7 @@ def rm(
         typer.echo("Nothing was removed.", err=True)
         return 0
     removed, refused = remove_versions(store, [v.ref for v in versions], reason)
+    send_now(store)
     if as_json:
         entries = [{"version": ref, "reason": why} for ref, why in refused.items()]
         print_json({"removed": removed, "refused": entries})
@@ -192,7 +205,7 @@ def _confirmed(versions: list[ArtifactVersion]) -> bool:
     n = len(versions)
     if not sys.stdin.isatty():
         raise InputError(
-            f"Removing {n} versions needs a yes, and there is no terminal to ask at. Pass --yes."
+            f"Removing {counted(n, 'version')} needs a yes, and there is no terminal to ask at. Pass --yes."
         )
     for version in versions:
         made = show_time(version.created_at)
@@ -216,7 +229,9 @@ def log(
     if as_json:
         print_json(entries)
     elif not entries:
-        typer.echo(f"The journal has no entry on {visible(name)}.")
+        typer.echo(
+            f"The journal has no entry on {visible(name)}: no alias was moved, nothing described or removed."
+        )
     else:
         runs = run_names(store)
         rows = [
