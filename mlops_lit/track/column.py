@@ -14,6 +14,7 @@ __all__ = ['array_kind', 'Part', 'typed_array', 'frame_part', 'plain_array', 'Co
 # %% ../../nbs/track/08_column.ipynb #6825abb1
 import datetime
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -225,12 +226,7 @@ class Column:
         start: int,  # The first row
     ) -> Column:
         "The column from this row on."
-        kept = []
-        for part in self.parts:
-            if start < len(part):
-                kept.append(Part(part.values[max(start, 0) :], part.is_json))
-            start -= len(part)
-        return Column(tuple(kept))
+        return Column(tuple(_parts_from(self.parts, start)))
 
     def arrow(self) -> pa.ChunkedArray | None:
         "All cells as one Arrow array that gives each of them back; None when no type does."
@@ -245,14 +241,27 @@ class Column:
         rows: Any,  # An array of row numbers; -1 stands for a missing row
     ) -> Column:
         "These rows, None for those that are missing."
-        import pyarrow as pa
+        return Column((_taken(self, rows),))
 
-        array = self.arrow()
-        if array is None:
-            cells = self.cells()
-            return Column((Part([cells[row] if row >= 0 else None for row in rows.tolist()]),))
-        missing = rows < 0
-        return Column((Part(array.take(pa.array(rows, mask=missing if missing.any() else None))),))
+# %% ../../nbs/track/08_column.ipynb #19871116
+def _parts_from(parts: tuple[Part, ...], start: int) -> Iterator[Part]:
+    "What the parts hold from a row on."
+    for part in parts:
+        if start < len(part):
+            yield Part(part.values[max(start, 0) :], part.is_json)
+        start -= len(part)
+
+# %% ../../nbs/track/08_column.ipynb #c78831f2
+def _taken(column: Column, rows: Any) -> Part:
+    "These rows of a column, None for -1."
+    import pyarrow as pa
+
+    array = column.arrow()
+    if array is None:
+        cells = column.cells()
+        return Part([cells[row] if row >= 0 else None for row in rows.tolist()])
+    missing = rows < 0
+    return Part(array.take(pa.array(rows, mask=missing if missing.any() else None)))
 
 # %% ../../nbs/track/08_column.ipynb #2d8a33d6
 def _joined(arrays: list[Any]) -> pa.ChunkedArray | None:

@@ -9,7 +9,7 @@ differs: rows added, removed and changed, and for each column how many cells and
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['joined', 'ColumnDiff', 'TableDiff', 'table_diff']
+__all__ = ['joined', 'ColumnDiff', 'DiffCounts', 'TableDiff', 'table_diff']
 
 # %% ../../nbs/track/08_table_diff.ipynb #8765ce1d
 import html
@@ -308,8 +308,8 @@ class ColumnDiff:
 
 # %% ../../nbs/track/08_table_diff.ipynb #28da9359
 @dataclass(frozen=True, eq=False)
-class TableDiff:
-    "What differs between two tables, row by row."
+class DiffCounts:
+    "How many rows and cells of two tables differ."
 
     key: tuple[str, ...]  # Columns that name a row
     columns: dict[str, ColumnDiff]  # Columns that both have besides the key, in their order
@@ -320,8 +320,6 @@ class TableDiff:
     n_changed: int  # Rows that both have, with a cell that differs
     n_added: int  # Rows that only the second table has
     n_removed: int  # Rows that only the first table has
-    _sides: tuple[Table, Table]  # Both tables as they were
-    _rows: dict[str, tuple[np.ndarray, np.ndarray]]  # Kind of change -> row numbers in both
 
     @property
     def n_same(self) -> int:
@@ -335,6 +333,25 @@ class TableDiff:
         return not (self.n_changed or self.n_added or self.n_removed or only)
 
     @property
+    def summary(self) -> dict[str, Any]:
+        "Counts, and what was found for each column, as plain data."
+        kinds = ("before", "after", "same", "changed", "added", "removed")
+        return {
+            **{f"n_{kind}": getattr(self, f"n_{kind}") for kind in kinds},
+            "only_before": list(self.only_before),
+            "only_after": list(self.only_after),
+            "columns": {name: dict(vars(found)) for name, found in self.columns.items()},
+        }
+
+# %% ../../nbs/track/08_table_diff.ipynb #2bade04a
+@dataclass(frozen=True, eq=False)
+class TableDiff(DiffCounts):
+    "What differs between two tables, row by row."
+
+    _sides: tuple[Table, Table]  # Both tables as they were
+    _rows: dict[str, tuple[np.ndarray, np.ndarray]]  # Kind of change -> row numbers in both
+
+    @property
     def added(self) -> Table:
         "The rows that only the second table has."
         return _picked(self._sides[1], self._rows["added"][1])
@@ -343,11 +360,6 @@ class TableDiff:
     def removed(self) -> Table:
         "The rows that only the first table has."
         return _picked(self._sides[0], self._rows["removed"][0])
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        "Counts, and what was found for each column, as plain data."
-        return _summary(self)
 
     def frame(
         self,
@@ -454,17 +466,6 @@ def _snapshot(table: Table) -> Table:
     "The table as it is now."
     columns = {name: table._column(i) for i, name in enumerate(table.columns)}
     return table_of(columns, table.allow_mixed_types)
-
-# %% ../../nbs/track/08_table_diff.ipynb #629ad3c8
-def _summary(diff: TableDiff) -> dict[str, Any]:
-    "The counts of a diff as plain data."
-    kinds = ("before", "after", "same", "changed", "added", "removed")
-    return {
-        **{f"n_{kind}": getattr(diff, f"n_{kind}") for kind in kinds},
-        "only_before": list(diff.only_before),
-        "only_after": list(diff.only_after),
-        "columns": {name: dict(vars(found)) for name, found in diff.columns.items()},
-    }
 
 # %% ../../nbs/track/08_table_diff.ipynb #c511ebb7
 def _diff_frame(diff: TableDiff, n_rows: int | None) -> pd.DataFrame:
