@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from bucket import Bucket, Cable
+from bucket import Bucket, Cable, end_uploaders, uploaders
 
 from mlops_lit.store import sync
 from mlops_lit.store.files import append_line, from_json, to_json
@@ -55,18 +55,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def no_uploader_left(tmp_path: Path) -> Iterator[None]:
     yield
-    for process in uploaders(tmp_path):
-        process.kill()
-
-
-def uploaders(folder: Path) -> list[psutil.Process]:
-    "The uploaders of that folder or of one below."
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        arguments = process.info["cmdline"] or []
-        if any("upload_until_done" in a for a in arguments) and any(str(folder) in a for a in arguments):  # fmt: skip
-            found.append(process)
-    return found
+    end_uploaders(tmp_path)
 
 
 def mirror(folder: Path, url: str) -> Path:
