@@ -558,10 +558,13 @@ class Checks:
         progress: Any = lambda n_bytes: None,  # Told how many bytes were looked at
     ) -> Iterator[dict[str, str]]:
         "Version, file, object and what is wrong, for each file that is not what it was."
+        from mlops_lit.store.spool import PENDING
+
+        is_unsent = bool(PENDING.fullmatch(version.version))
         for entry in version.files.values():
             key = (entry.digest, entry.ref)
             if key not in self._said:
-                self._said[key] = self._look(entry)
+                self._said[key] = self._look(entry, is_unsent)
                 progress(entry.size_bytes)
             if message := self._said[key]:
                 what = {"version": version.ref, "file": entry.path, "object": entry.digest}
@@ -590,7 +593,8 @@ class Checks:
         "How many files were looked at, and how many cannot be."
         return {"files": len(self._said), "unchecked": self.n_unchecked}
 
-    def _look(self, entry: Any) -> str:
+    def _look(self, entry: Any, is_unsent: bool) -> str:
+        from mlops_lit.store.mirror import check_object
         from mlops_lit.store.objects import CorruptObject, verified_path
         from mlops_lit.store.references import UNCHECKED
 
@@ -598,10 +602,13 @@ class Checks:
             self.n_unchecked += 1
             return ""
         try:
-            if entry.ref is None:
+            if entry.ref is not None:
+                return reference_problem(entry)
+            if is_unsent:
                 verified_path(self.folder / "objects", entry.digest)
-                return ""
-            return reference_problem(entry)
+            else:
+                check_object(self.folder, entry.digest)
+            return ""
         except (CorruptObject, InputError) as error:
             return str(error)
 

@@ -13,6 +13,7 @@ __all__ = ['COMMANDS', 'main', 'run_command']
 # %% ../../nbs/cli/09_command.ipynb #1872b813
 import contextlib
 import sys
+import warnings
 from typing import Any
 
 import typer
@@ -29,6 +30,7 @@ def main() -> None:
     "Run the command line and leave with its exit code."
     with contextlib.suppress(AttributeError):  # A report's title may hold any character
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    warnings.showwarning = _say_warning
     sys.exit(run_command(sys.argv[1:]))
 
 # %% ../../nbs/cli/09_command.ipynb #c0146131
@@ -49,6 +51,17 @@ def run_command(
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("Interrupted. What ran until then is kept.", err=True)
         return INTERRUPTED
+
+# %% ../../nbs/cli/09_command.ipynb #a63d9fc3
+_show_warning = warnings.showwarning
+
+
+def _say_warning(message: Warning | str, *where: Any, **more: Any) -> None:
+    "Say a warning of this package as a sentence, without the place in its code."
+    if str(message).startswith("mlops_lit: "):
+        typer.echo(str(message).removeprefix("mlops_lit: "), err=True)
+    else:
+        _show_warning(message, *where, **more)
 
 # %% ../../nbs/cli/09_command.ipynb #5e9972ef
 def _sentence(error: Exception) -> str:
