@@ -192,7 +192,7 @@ def joined(
     return table_of(columns, left.allow_mixed_types or right.allow_mixed_types)
 
 # %% ../../nbs/track/12_table_diff.ipynb #955d3630
-def _named(name: str, other: Table, keys: Sequence[str], suffix: str) -> str:
+def _named(name: str, other: Rows, keys: Sequence[str], suffix: str) -> str:
     "The name of a column in the joined table."
     return f"{name}{suffix}" if name in other.columns and name not in keys else name
 
