@@ -36,6 +36,12 @@ class _Rule:
     is_mixed: bool  # Whether it may hold several kinds
     kind: str | None = None  # Of its cells; None as long as there is none
 
+    def takes(self, value: Any) -> bool:
+        "Whether the value may stand in the column as it is; False when that takes a closer look."
+        if value is None:
+            return self.optional
+        return self.dtype is None and self.kind == PLAIN_TYPES.get(type(value), "")
+
     def kind_with(self, number: int, cell: Any) -> str | None:
         "The kind of the column with `cell` in row `number`, or an error that names the cell."
         where = f"Row {number} of column {self.name!r}"
@@ -229,12 +235,7 @@ class _Readable(_Cells):
         convert_to: str | None = None,  # "numpy" for an array, None for a list
     ) -> Any:
         "The values of a column."
-        column = self._column(_position(name, self.columns))
-        if convert_to not in (None, "numpy"):
-            raise InputError(
-                f"convert_to={convert_to!r} is not known. Pass 'numpy' or leave it out."
-            )
-        return column.cells() if convert_to is None else _numpy_array(column)
+        return _converted(self._column(_position(name, self.columns)), convert_to)
 
     def get_dataframe(self) -> pd.DataFrame:
         "The table as a frame."
@@ -288,14 +289,16 @@ def own_array(
     return column.arrow()
 
 # %% ../../nbs/track/10_rows.ipynb #ae59c427
-def _numpy_array(column: Column) -> np.ndarray:
-    "The cells as an array; of numbers where there are only numbers."
+def _converted(column: Column, convert_to: str | None) -> Any:
+    "The cells as a list, or as an array, of numbers where there are only numbers."
     import numpy as np
 
-    array = own_array(column)
-    if array is None or array.null_count or array_kind(array.type) not in _OF_NUMPY:
-        return np.array(column.cells())
-    return np.array(array.to_numpy())
+    if convert_to not in (None, "numpy"):
+        raise InputError(f"convert_to={convert_to!r} is not known. Pass 'numpy' or leave it out.")
+    array = own_array(column) if convert_to else None
+    if array is not None and not array.null_count and array_kind(array.type) in _OF_NUMPY:
+        return np.array(array.to_numpy())
+    return np.array(column.cells()) if convert_to else column.cells()
 
 
 _OF_NUMPY = ("number", "truth value")
@@ -339,15 +342,11 @@ class _Growing(_Readable):
         "Append a row."
         number = len(self)
         values = _row_values(row, number, self.columns)
-        cells = [
-            plain_cell(value, f"Row {number} of column {name!r}")
-            for name, value in zip(self.columns, values, strict=True)
-        ]
-        kinds = [r.kind_with(number, cell) for r, cell in zip(self._rules, cells, strict=True)]
-        for rule, kind in zip(self._rules, kinds, strict=True):
-            rule.kind = kind
-        self._rows.append(cells)
         self._changes += 1
+        if all(rule.takes(value) for rule, value in zip(self._rules, values, strict=True)):
+            self._rows.append(values)
+        else:
+            self._rows.append(_checked_row(values, number, self._rules))
 
     def add_column(
         self,
@@ -369,6 +368,18 @@ class _Growing(_Readable):
             )
         self._hold([*(self._column(i) for i in range(len(self.columns))), added])
         self.columns, self._rules = columns, [*self._rules, rule]
+
+# %% ../../nbs/track/10_rows.ipynb #fa5360b3
+def _checked_row(values: list[Any], number: int, rules: Sequence[_Rule]) -> list[Any]:
+    "The cells of a row as they are kept, after each of them met the rule of its column."
+    cells = [
+        plain_cell(value, f"Row {number} of column {rule.name!r}")
+        for rule, value in zip(rules, values, strict=True)
+    ]
+    kinds = [rule.kind_with(number, cell) for rule, cell in zip(rules, cells, strict=True)]
+    for rule, kind in zip(rules, kinds, strict=True):
+        rule.kind = kind
+    return cells
 
 # %% ../../nbs/track/10_rows.ipynb #2fea3bf0
 def _given_part(data: Any) -> Part:

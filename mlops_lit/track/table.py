@@ -37,12 +37,8 @@ if TYPE_CHECKING:
     from mlops_lit.track.table_diff import TableDiff
 
 # %% ../../nbs/track/11_table.ipynb #d97d1d56
-class Table(Rows):
-    "Rows and named columns, kept as Parquet."
-
-    type_name = "table-file"
-    kind = "table"
-    suffix = ".parquet"
+class _Comparable(Rows):
+    "Rows that can be brought together with those of another table."
 
     def join(
         self,
@@ -67,6 +63,14 @@ class Table(Rows):
         from mlops_lit.track.table_diff import table_diff
 
         return table_diff(self, other, key, atol, rtol)
+
+# %% ../../nbs/track/11_table.ipynb #fce4ff8f
+class Table(_Comparable):
+    "Rows and named columns, kept as Parquet."
+
+    type_name = "table-file"
+    kind = "table"
+    suffix = ".parquet"
 
     def to_record(
         self,

@@ -21,6 +21,7 @@ from ..errors import InputError, did_you_mean
 from .cells import cell_kind, same_cells
 from .column import Column, array_kind
 from .media import as_media
+from .rows import Rows
 from .table import SHOWN_ROWS, Table, cell_html, table_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # %% ../../nbs/track/12_table_diff.ipynb #a9450da8
-def _key_names(key: str | Sequence[str], left: Table, right: Table) -> list[str]:
+def _key_names(key: str | Sequence[str], left: Rows, right: Rows) -> list[str]:
     "The columns of the key, which both tables have."
     names = [key] if isinstance(key, str) else list(key) if isinstance(key, (list, tuple)) else []
     if not names or not all(isinstance(name, str) for name in names):
@@ -106,9 +107,7 @@ def _common_type(types: list[pa.DataType], kinds: set[str]) -> pa.DataType:
     return present[0] if present else pa.null()
 
 # %% ../../nbs/track/12_table_diff.ipynb #c4147431
-def _key_codes(
-    names: Sequence[str], left: Table, right: Table
-) -> tuple[np.ndarray, np.ndarray, int]:
+def _key_codes(names: Sequence[str], left: Rows, right: Rows) -> tuple[np.ndarray, np.ndarray, int]:
     "A number for the key of each row of the left and the right table, and a bound above them."
     import numpy as np
     import pyarrow as pa
@@ -141,7 +140,7 @@ def _numbered(values: pa.ChunkedArray) -> tuple[np.ndarray, int]:
 
 # %% ../../nbs/track/12_table_diff.ipynb #5bea1007
 def _refuse_repeated(
-    codes: np.ndarray, n_codes: int, names: Sequence[str], table: Table, which: str
+    codes: np.ndarray, n_codes: int, names: Sequence[str], table: Rows, which: str
 ) -> None:
     "Raise when a key stands in two rows, naming the first one that does."
     import numpy as np
@@ -161,8 +160,8 @@ def _refuse_repeated(
 
 # %% ../../nbs/track/12_table_diff.ipynb #4ea13066
 def joined(
-    left: Table,  # Its rows come first, and may share a key
-    right: Table,  # The table, or frame, whose columns are added; its keys must not repeat
+    left: Rows,  # Its rows come first, and may share a key
+    right: Rows,  # The table, or frame, whose columns are added; its keys must not repeat
     key: str | Sequence[str],  # Column or columns that both have
     how: str = "inner",  # Rows kept: "inner", "left" or "outer"
     suffixes: tuple[str, str] = ("_x", "_y"),  # For other columns that both have
@@ -193,7 +192,7 @@ def joined(
     return table_of(columns, left.allow_mixed_types or right.allow_mixed_types)
 
 # %% ../../nbs/track/12_table_diff.ipynb #955d3630
-def _named(name: str, other: Table, keys: Sequence[str], suffix: str) -> str:
+def _named(name: str, other: Rows, keys: Sequence[str], suffix: str) -> str:
     "The name of a column in the joined table."
     return f"{name}{suffix}" if name in other.columns and name not in keys else name
 
@@ -379,15 +378,15 @@ class TableDiff(DiffCounts):
         return _diff_text(self)
 
 # %% ../../nbs/track/12_table_diff.ipynb #669ea7c0
-def _picked(table: Table, rows: np.ndarray) -> Table:
+def _picked(table: Rows, rows: np.ndarray) -> Table:
     "Some rows of a table."
     columns = {name: table._column(i).take(rows) for i, name in enumerate(table.columns)}
     return table_of(columns, table.allow_mixed_types)
 
 # %% ../../nbs/track/12_table_diff.ipynb #d5eb05ea
 def table_diff(
-    before: Table,  # The earlier table, or the first model's
-    after: Table,  # The later one; a frame is taken too
+    before: Rows,  # The earlier table, or the first model's
+    after: Rows,  # The later one; a frame is taken too
     key: str | Sequence[str],  # Column or columns that name a row, in both
     atol: float = 0.0,  # Numbers that differ by no more are the same
     rtol: float = 0.0,  # The same, as a share of the number before
@@ -406,8 +405,8 @@ def table_diff(
 
 # %% ../../nbs/track/12_table_diff.ipynb #6503538a
 def _compared(
-    before: Table,
-    after: Table,
+    before: Rows,
+    after: Rows,
     names: list[str],
     rows: tuple[np.ndarray, np.ndarray],
     atol: float,
@@ -443,7 +442,7 @@ def _compared(
     )
 
 # %% ../../nbs/track/12_table_diff.ipynb #6f857262
-def _of_rows(table: Table, name: str, rows: np.ndarray) -> Column:
+def _of_rows(table: Rows, name: str, rows: np.ndarray) -> Column:
     "These rows of a column, the column itself when it is all of them in order."
     import numpy as np
 
@@ -462,7 +461,7 @@ def _column_diff(differ: np.ndarray, deltas: np.ndarray | None) -> ColumnDiff:
     return ColumnDiff(int(differ.sum()), float(finite.mean()), float(np.abs(finite).max()))
 
 # %% ../../nbs/track/12_table_diff.ipynb #9bb9c7ff
-def _snapshot(table: Table) -> Table:
+def _snapshot(table: Rows) -> Table:
     "The table as it is now."
     columns = {name: table._column(i) for i, name in enumerate(table.columns)}
     return table_of(columns, table.allow_mixed_types)
@@ -590,7 +589,7 @@ def _html_rows(diff: TableDiff, shown: Sequence[str]) -> list[list[str]]:
     return found
 
 # %% ../../nbs/track/12_table_diff.ipynb #a314c995
-def _cells(table: Table, name: str, rows: np.ndarray) -> list[Any]:
+def _cells(table: Rows, name: str, rows: np.ndarray) -> list[Any]:
     "These rows of a column as Python's values."
     return table._column(table.columns.index(name)).take(rows).cells()
 
