@@ -1483,7 +1483,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'mlops_lit/store/catalog.py'),
                                          'mlops_lit.store.catalog.current_catalog': ( 'store/catalog.html#current_catalog',
                                                                                       'mlops_lit/store/catalog.py'),
-                                         'mlops_lit.store.catalog.indexed_lineage': ( 'store/catalog.html#indexed_lineage',
+                                         'mlops_lit.store.catalog.current_lineage': ( 'store/catalog.html#current_lineage',
                                                                                       'mlops_lit/store/catalog.py'),
                                          'mlops_lit.store.catalog.indexed_records': ( 'store/catalog.html#indexed_records',
                                                                                       'mlops_lit/store/catalog.py'),

@@ -12,7 +12,7 @@ from __future__ import annotations
 __all__ = ['NEVER', 'REVISION', 'SQLITE_VERSION', 'LONGEST_TEXT', 'metadata', 'runs', 'metrics', 'edges', 'artifacts', 'aliases',
            'positions', 'open_catalog', 'store_facts', 'schema_of', 'team_engine', 'revision_of', 'lock_catalog',
            'reason_of', 'Listing', 'list_store', 'stamp_of', 'refresh', 'current_catalog', 'rebuild_catalog',
-           'all_records', 'indexed_records', 'indexed_lineage', 'all_versions']
+           'all_records', 'indexed_records', 'current_lineage', 'all_versions']
 
 # %% ../../nbs/store/08_catalog.ipynb #2364a8d6
 import contextlib
@@ -720,28 +720,31 @@ def indexed_records(
 _parsed: dict[Path, dict[str, tuple[tuple[str, str], dict[str, Any]]]] = {}
 
 # %% ../../nbs/store/08_catalog.ipynb #cf484afe
-def indexed_lineage(
-    catalog: sa.Engine,  # A refreshed catalog
+def current_lineage(
     store: Path,  # The store's folder
+    url: str = "",  # As for `current_catalog`
+    complete: bool = True,  # As for `current_catalog`; False: the catalog may know of more runs
 ) -> Lineage:
     "Which run used and made which version, in the order of the runs; shared with the next caller."
-    with catalog.connect() as connection:
-        indexed = connection.execute(sa.select(runs.c.id, runs.c.stamp, runs.c.name)).all()
-        stamps = {id: stamp for id, stamp, _ in indexed}
-        before = _lineages.get(store)
-        if before and before[0] == stamps:
-            return before[1]
+    stamps = dict(_run_stamps(store, bool(store_facts(store).get("remote"))))
+    before = _lineages.get((store, url))
+    if before and complete and before[0] == stamps:
+        return before[1]
+    with current_catalog(store, url, complete).connect() as connection:
+        names = dict(connection.execute(sa.select(runs.c.id, runs.c.name)).all())
         found = connection.execute(_IN_ORDER).all()
     made = (Edge(run_id, f"{name}:{version}", kind) for run_id, name, version, kind in found)
-    lineage = Lineage(made, {id: name for id, _, name in indexed if name})
-    _lineages[store] = stamps, lineage
+    lineage = Lineage(made, {id: name for id, name in names.items() if name})
+    if complete:
+        _lineages[store, url] = stamps, lineage
     return lineage
 
 # %% ../../nbs/store/08_catalog.ipynb #02287272
 _IN_ORDER = sa.select(edges).order_by(
     edges.c.run_id, edges.c.kind.desc(), edges.c.name, edges.c.version
 )
-_lineages: dict[Path, tuple[dict[str, str], Lineage]] = {}  # Store -> stamps of its runs, lineage
+# Store and URL -> stamps of the runs, and their lineage
+_lineages: dict[tuple[Path, str], tuple[dict[str, str], Lineage]] = {}
 
 # %% ../../nbs/store/08_catalog.ipynb #38c06d5b
 def all_versions(

@@ -236,9 +236,9 @@ class Store(Labels):
         direction: Literal["upstream", "downstream", "both"] = "both",  # Which part around it
     ) -> Lineage:
         "Which run used and made which version, in the order of the runs."
-        from mlops_lit.store.catalog import indexed_lineage
+        from mlops_lit.store.catalog import current_lineage
 
-        whole = indexed_lineage(self._catalog(), self.folder)
+        whole = current_lineage(self.folder, self.catalog, complete=self.refresh())
         return whole if of is None else part_of(self, whole, of, direction)
 
     def verify(
