@@ -60,11 +60,11 @@ def wandb_lines(rows: int, times: int, folder: Path) -> list[list[str]]:
     """A smaller table logged by W&B offline and by mlops_lit."""
     if "wandb offline" not in present(["wandb offline"]):
         return []
-    ours = measure("mlops_lit", "mlops_lit", "log", rows, times, folder / "ours")
-    theirs = measure("wandb offline", "wandb", "log", rows, times, folder / "wandb")
+    ours = measure("mlops_lit", "mlops_lit", "lists", rows, times, folder / "ours")
+    theirs = measure("wandb offline", "wandb", "lists", rows, times, folder / "wandb")
     return [
         [
-            f"log a table, {name}",
+            f"log lists, {name}",
             f"{rows:,}",
             number(found["first"]),
             number(found["warm"]),

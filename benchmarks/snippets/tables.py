@@ -73,12 +73,10 @@ def log_pandas():
     yield {"value": Path("plain.parquet").stat().st_size}
 
 
-def log_wandb():
-    """`wandb.Table` of lists that were made before, logged offline."""
-    import wandb
-
+def lists():
+    """The same kinds of columns as rows of Python's values."""
     draw = random.Random(0)
-    rows = [
+    return [
         [
             i,
             draw.randrange(10),
@@ -90,10 +88,33 @@ def log_wandb():
         ]
         for i in range(n)
     ]
-    columns = [f"column {i}" for i in range(10)]
+
+
+COLUMNS = [f"column {i}" for i in range(10)]
+
+
+def lists_mlops_lit():
+    """`Table` of lists that were made before, logged; other lists each time, as equal ones are kept once."""
+    import mlops_lit as lit
+
+    rows = lists()
+    with lit.init(project="bench", dir="lists") as run:
+        for _ in range(times):
+            rows[0][0] += 1
+            yield lambda: run.log({"predictions": lit.Table(columns=COLUMNS, data=rows)})
+    sizes = [path.stat().st_size for path in Path("lists").rglob("media/table/*.parquet")]
+    yield {"value": max(sizes)}
+
+
+def lists_wandb():
+    """The same with `wandb.Table`, offline."""
+    import wandb
+
+    rows = lists()
     run = wandb.init(project="bench", mode="offline")
     for _ in range(times):
-        yield lambda: run.log({"predictions": wandb.Table(columns=columns, data=rows)})
+        rows[0][0] += 1
+        yield lambda: run.log({"predictions": wandb.Table(columns=COLUMNS, data=rows)})
     run.finish()
     sizes = [path.stat().st_size for path in Path("wandb").rglob("*.table.json")]
     yield {"value": max(sizes, default=0)}
@@ -172,7 +193,7 @@ def summed(answer):
     return None if answer is None else float(answer["score"].sum())
 
 
-verb = {"log": "log", "read": "read", "diff": "diff"}.get(question, "ask")
+verb = question if question in ("log", "lists", "read", "diff") else "ask"
 spent, value, answer = [], None, None
 for step in globals()[f"{verb}_{how}"]():
     if isinstance(step, dict):
