@@ -16,8 +16,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import psutil
 import pytest
 
 SERVER = """
@@ -89,12 +91,30 @@ def s3_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bucket]:
     "An empty bucket; this process and those it starts find it through the environment."
     made = Bucket(f"test-{secrets.token_hex(8)}", s3_server)
     made.request("PUT")
     use_endpoint(monkeypatch, s3_server)
-    return made
+    yield made
+    end_uploaders(tmp_path)
+
+
+def uploaders(folder: Path) -> list[psutil.Process]:
+    "The uploaders of mirrors in that folder or below."
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        arguments = process.info["cmdline"] or []
+        uploads = any("upload_until_done" in argument for argument in arguments)
+        if uploads and any(Path(argument).is_relative_to(folder) for argument in arguments):
+            found.append(process)
+    return found
+
+
+def end_uploaders(folder: Path) -> None:
+    "End the uploaders that a test has started for mirrors in its folder."
+    for process in uploaders(folder):
+        process.kill()
 
 
 def use_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:

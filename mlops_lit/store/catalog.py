@@ -12,7 +12,7 @@ from __future__ import annotations
 __all__ = ['NEVER', 'REVISION', 'SQLITE_VERSION', 'LONGEST_TEXT', 'metadata', 'runs', 'metrics', 'edges', 'artifacts', 'aliases',
            'positions', 'open_catalog', 'store_facts', 'schema_of', 'team_engine', 'revision_of', 'lock_catalog',
            'reason_of', 'Listing', 'list_store', 'stamp_of', 'refresh', 'current_catalog', 'rebuild_catalog',
-           'all_records', 'indexed_records', 'indexed_lineage', 'all_versions']
+           'all_records', 'indexed_records', 'current_lineage', 'all_versions']
 
 # %% ../../nbs/store/08_catalog.ipynb #2364a8d6
 import contextlib
@@ -34,7 +34,8 @@ from .artifacts import MANIFEST_FORMAT, VERSION
 from .files import from_json, to_json
 from .journal import read_entry
 from .lineage import Edge, Lineage
-from .runs import close_if_crashed, read_record
+from .objects import digest_bytes
+from .runs import close_if_crashed, is_mirrored, read_record
 
 # %% ../../nbs/store/08_catalog.ipynb #8ab3efe2
 NEVER = ("", "")  # The stamp and status of no file
@@ -214,10 +215,16 @@ def revision_of(
     schema: str,  # As returned by `schema_of`
 ) -> str | None:
     "The revision of the tables in the schema, None when there are none."
-    table = sa.text("SELECT to_regclass(:name)"), {"name": f"{schema}.alembic_version"}
-    if connection.execute(*table).scalar() is None:
+    if not connection.execute(_HAS_TABLES, {"schema": schema}).all():
         return None
     return connection.scalar(sa.select(revisions.c.version_num))
+
+# %% ../../nbs/store/08_catalog.ipynb #38e1447b
+# Read as a table: the functions of PostgreSQL that look for a name may remember for a while that there was none.
+_HAS_TABLES = sa.text(
+    "SELECT 1 FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace"
+    " WHERE nspname = :schema AND relname = 'alembic_version'"
+)
 
 # %% ../../nbs/store/08_catalog.ipynb #5f54b819
 # Alembic's own table, with which it knows a database again.
@@ -232,7 +239,7 @@ revisions = sa.Table(
 def _make_schema(connection: sa.Connection, schema: str) -> None:
     "Make the schema with its tables, unless somebody did meanwhile."
     lock_catalog(connection)
-    if revision_of(connection, schema) is None:
+    if not connection.execute(_HAS_TABLES, {"schema": schema}).all():
         connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
         metadata.create_all(connection)
         revisions.create(connection)
@@ -267,15 +274,23 @@ def _team_catalog(store: Path, url: str) -> sa.Engine | None:
         if not (schema := schema_of(store)):
             raise _Unusable("this store has no id yet. Run `mlops-lit store upgrade`")
         catalog = team_engine(url, schema)
-        with catalog.begin() as connection:
-            if (found := revision_of(connection, schema)) is None:
+        found = _revision_in(catalog, schema)
+        if found is None:
+            with catalog.begin() as connection:
                 _make_schema(connection, schema)
-            elif found != REVISION:
-                raise _Unusable(_other_revision(found))
+            found = _revision_in(catalog, schema)  # It may be another version's by now
+        if found != REVISION:
+            raise _Unusable(_other_revision(str(found)))
         return catalog
     except (sa.exc.DBAPIError, _Unusable) as error:
         _unused(url, error)
         return None
+
+# %% ../../nbs/store/08_catalog.ipynb #bf6c4679
+def _revision_in(catalog: sa.Engine, schema: str) -> str | None:
+    "The revision, asked in a transaction of its own."
+    with catalog.begin() as connection:
+        return revision_of(connection, schema)
 
 # %% ../../nbs/store/08_catalog.ipynb #0870b00a
 def _other_revision(found: str) -> str:
@@ -312,49 +327,37 @@ class Listing:
     runs: dict[str, str]  # Id -> stamp of run.json
     versions: dict[tuple[str, int], str]  # Name and number -> stamp of the manifest
     entries: list[int]  # Numbers of the journal's entries, ascending
-    pulled: set[str | tuple[str, int]]  # Those of the runs and versions that came from a bucket
+    mirror: bool  # Whether the folder mirrors a bucket
 
 # %% ../../nbs/store/08_catalog.ipynb #68f7cf10
 def list_store(
     store: Path,  # The store's folder
 ) -> Listing:
-    "What lies there now; nothing is opened but `store.json` and `mirror.json`."
-    found_runs, found_versions = dict(_run_stamps(store)), _version_stamps(store)
-    shared, pulled_at = _mirror(store)
-    pulled: set[str | tuple[str, int]] = set()
-    if shared:
-        pulled |= _share(found_runs, "runs/{}/run.json", shared, pulled_at)
-        pulled |= _share(found_versions, "artifacts/{}/v{}.json", shared, pulled_at)
-    return Listing(found_runs, found_versions, _entries(store), pulled)
+    "What lies there now."
+    mirror = bool(store_facts(store).get("remote"))
+    return Listing(
+        dict(_run_stamps(store, mirror)), _version_stamps(store, mirror), _entries(store), mirror
+    )
 
 # %% ../../nbs/store/08_catalog.ipynb #70cda286
-def _mirror(store: Path) -> tuple[dict[str, str], int]:
-    "Key -> stamp of what was pulled from a bucket, and when, in nanoseconds; empty where there is none."
-    if not store_facts(store).get("remote"):
-        return {}, 0
-    try:
-        path = store / "mirror.json"
-        return from_json(path.read_bytes()), path.stat().st_mtime_ns
-    except (FileNotFoundError, ValueError):
-        return {}, 0
+def stamp_of(
+    path: str,  # A file
+    by_content: bool = False,  # Whether two machines shall agree on it
+    status: os.stat_result | None = None,  # Of the file; None: it is looked up
+) -> str:
+    "What changes whenever the file is replaced: time, size and inode, or the digest of its content."
+    status = status or os.stat(path)
+    glance = f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
+    if not by_content:
+        return glance
+    known = _digests.get(path, ("", ""))
+    if known[0] != glance:
+        with open(path, "rb") as file:
+            known = _digests[path] = glance, digest_bytes(file.read())
+    return known[1]
 
 # %% ../../nbs/store/08_catalog.ipynb #6dc8136a
-def _share(stamps: dict, key: str, shared: Mapping[str, str], pulled_at: int) -> set:
-    "Replace stamps by those that all machines share, where the file is the bucket's; which these are."
-    pulled = set()
-    for thing, stamp in stamps.items():
-        common = shared.get(key.format(*thing) if isinstance(thing, tuple) else key.format(thing))
-        if common is not None and int(stamp.partition("-")[0]) <= pulled_at:
-            stamps[thing] = common
-            pulled.add(thing)
-    return pulled
-
-# %% ../../nbs/store/08_catalog.ipynb #d6f15b9d
-def stamp_of(
-    status: os.stat_result,  # Of a file
-) -> str:
-    "What changes whenever the file is replaced: when it was written, its size and its inode."
-    return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
+_digests: dict[str, tuple[str, str]] = {}  # File -> time, size and inode, and digest
 
 # %% ../../nbs/store/08_catalog.ipynb #42f2222a
 def _names(folder: str) -> list[str]:
@@ -365,41 +368,42 @@ def _names(folder: str) -> list[str]:
         return []
 
 # %% ../../nbs/store/08_catalog.ipynb #36fd7a7a
-def _run_stamps(store: Path) -> Iterator[tuple[str, str]]:
+def _run_stamps(store: Path, mirror: bool) -> Iterator[tuple[str, str]]:
     "Id and stamp of each run folder that has a run.json."
     for name in _names(f"{store}/runs"):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            yield name, stamp_of(os.stat(f"{store}/runs/{name}/run.json"))
+            yield name, stamp_of(f"{store}/runs/{name}/run.json", mirror)
 
 # %% ../../nbs/store/08_catalog.ipynb #eb9bac2d
 SETTLED_NS = 60 * 10**9  # A time stamp may be coarse, and clocks of machines differ
 _settled: dict[str, tuple[str, dict[tuple[str, int], str]]] = {}  # Folder -> its stamp, and theirs
 
 # %% ../../nbs/store/08_catalog.ipynb #187d31fa
-def _version_stamps(store: Path) -> dict[tuple[str, int], str]:
+def _version_stamps(store: Path, mirror: bool) -> dict[tuple[str, int], str]:
     "Name and number of each version, and the stamp of its manifest."
     found: dict[tuple[str, int], str] = {}
     for name in _names(f"{store}/artifacts"):
         folder = f"{store}/artifacts/{name}"
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             status = os.stat(folder)
-            stamp, listed = _settled.get(folder, ("", {}))
-            if stamp != stamp_of(status):
-                listed = dict(_manifests(folder, name))
+            now = stamp_of(folder, status=status)
+            before, listed = _settled.get(folder, ("", {}))
+            if before != now:
+                listed = dict(_manifests(folder, name, mirror))
                 if time.time_ns() - status.st_mtime_ns > SETTLED_NS:
-                    _settled[folder] = stamp_of(status), listed
+                    _settled[folder] = now, listed
             found.update(listed)
     return found
 
 # %% ../../nbs/store/08_catalog.ipynb #7be814c9
-def _manifests(folder: str, name: str) -> Iterator[tuple[tuple[str, int], str]]:
+def _manifests(folder: str, name: str, mirror: bool) -> Iterator[tuple[tuple[str, int], str]]:
     "The same of one artifact."
     with os.scandir(folder) as files:
         for file in files:
             stem, _, suffix = file.name.rpartition(".")
             if suffix == "json" and VERSION.fullmatch(stem):
                 with contextlib.suppress(FileNotFoundError):
-                    yield (name, int(stem[1:])), stamp_of(file.stat())
+                    yield (name, int(stem[1:])), stamp_of(file.path, mirror, file.stat())
 
 # %% ../../nbs/store/08_catalog.ipynb #fbb4c088
 def _entries(store: Path) -> list[int]:
@@ -428,54 +432,49 @@ def _find_changes(
 ) -> _Changes:
     "What of the listing is not in the catalog as it is now."
     indexed = connection.execute(sa.select(runs.c.id, runs.c.stamp, runs.c.status)).all()
-    known_runs = {id: stamp for id, stamp, _ in indexed}
+    known_runs = {id: stamp.removesuffix(JUDGED) for id, stamp, _ in indexed}
+    open_runs = [(i, s) for i, stamp, s in indexed if s == "running" or stamp.endswith(JUDGED)]
     columns = artifacts.c.name, artifacts.c.number, artifacts.c.stamp
     known_versions = {
         (name, number): stamp
         for name, number, stamp in connection.execute(sa.select(*columns)).all()
     }
-    stale = [] if anew else _ended(store, [id for id, _, status in indexed if status == "running"])
-    stale += _stale(known_runs, listing.runs, listing.pulled, complete, anew)
-    stale_versions = _stale(known_versions, listing.versions, listing.pulled, complete, anew)
-    gone_runs = [
-        id
-        for id in _gone(known_runs, listing.runs, complete)
-        if not os.path.exists(f"{store}/runs/{id}/run.json")
-    ]
-    gone_versions = [
-        (name, number)
-        for name, number in _gone(known_versions, listing.versions, complete)
-        if not os.path.exists(f"{store}/artifacts/{name}/v{number}.json")
-    ]
+    stale = _stale(known_runs, listing.runs, anew)
+    stale_versions = _stale(known_versions, listing.versions, anew)
+    if not complete:  # An old copy is no reason to change a row
+        stale = [i for i in stale if i not in known_runs or not is_mirrored(store / "runs" / i)]
+        stale_versions = [key for key in stale_versions if key not in known_versions]
+    stale = list(dict.fromkeys([*stale, *_judged_otherwise(store, open_runs)]))
+    gone = _gone(known_runs, listing.runs, complete, f"{store}/runs/{{0}}/run.json")
+    manifest = f"{store}/artifacts/{{0[0]}}/v{{0[1]}}.json"
+    gone_versions = _gone(known_versions, listing.versions, complete, manifest)
     entries, begins = _new_entries(connection, listing.entries, complete, anew)
-    return _Changes(
-        list(dict.fromkeys(stale)), gone_runs, stale_versions, gone_versions, entries, begins
-    )
+    return _Changes(stale, gone, stale_versions, gone_versions, entries, begins)
 
 # %% ../../nbs/store/08_catalog.ipynb #1c3ae3b0
-def _stale(known: Mapping, found: Mapping, pulled: set, complete: bool, anew: bool) -> list:
-    "What has no row, or another stamp than its row; an old copy is no reason to change a row."
-    return [
-        key
-        for key, stamp in found.items()
-        if anew or key not in known or (known[key] != stamp and (complete or key not in pulled))
-    ]
+def _stale(known: Mapping, found: Mapping, anew: bool) -> list:
+    "What has no row, or another stamp than its row."
+    return [key for key, stamp in found.items() if anew or known.get(key) != stamp]
 
 # %% ../../nbs/store/08_catalog.ipynb #8860c161
-def _gone(known: Mapping, found: Mapping, complete: bool) -> list:
-    "What has a row and is not there; none when that cannot be known."
-    return [key for key in known if key not in found] if complete else []
+def _gone(known: Mapping, found: Mapping, complete: bool, path: str) -> list:
+    "What has a row and no file, not even one that was written since; none when that cannot be known."
+    missing = [key for key in known if key not in found] if complete else []
+    return [key for key in missing if not os.path.exists(path.format(key))]
 
 # %% ../../nbs/store/08_catalog.ipynb #d71d8158
-def _ended(store: Path, ids: Iterable[str]) -> list[str]:
-    "Those of the runs that are not running any more."
-    ended = []
-    for id in ids:
+JUDGED = " judged"  # Behind the stamp of a run whose status is another than in its file
+
+# %% ../../nbs/store/08_catalog.ipynb #3bfede07
+def _judged_otherwise(store: Path, rows: Iterable[tuple[str, str]]) -> list[str]:
+    "Ids of those runs whose status is not that of their row any more."
+    changed = []
+    for id, status in rows:
         with contextlib.suppress(OSError, ValueError):
             folder = store / "runs" / id
-            if close_if_crashed(folder, read_record(folder))["status"] != "running":
-                ended.append(id)
-    return ended
+            if close_if_crashed(folder, read_record(folder))["status"] != status:
+                changed.append(id)
+    return changed
 
 # %% ../../nbs/store/08_catalog.ipynb #83b4dac3
 def _new_entries(
@@ -546,17 +545,25 @@ def _number(value: Any) -> float | None:
     return float(value) if is_number else None
 
 # %% ../../nbs/store/08_catalog.ipynb #7dbbba80
+def _read_run(folder: Path, mirror: bool) -> tuple[str, dict[str, Any]]:
+    "Stamp and record of a run, closed when it has crashed."
+    # The stamp first: a record that changes in between is read again next time, not taken for the newer one.
+    stamp = stamp_of(f"{folder}/run.json", mirror)
+    record = read_record(folder)
+    judged = close_if_crashed(folder, record)
+    if judged is record:
+        return stamp, record
+    if stamp_of(f"{folder}/run.json", mirror) != stamp:  # It was closed on disk
+        return _read_run(folder, mirror)
+    return stamp + JUDGED, judged
+
+# %% ../../nbs/store/08_catalog.ipynb #21335965
 def _index_runs(connection: sa.Connection, store: Path, ids: list[str], listing: Listing) -> None:
     "Add the rows of those runs; a run.json that cannot be read is left to `store verify`."
     new_runs, new_metrics, new_edges = [], [], []
     for id in ids:
-        folder = store / "runs" / id
         try:
-            # The stamp first: a record that changes in between is read again next time, not taken for the newer one.
-            stamp = (
-                listing.runs[id] if id in listing.pulled else stamp_of(os.stat(folder / "run.json"))
-            )
-            record = close_if_crashed(folder, read_record(folder))
+            stamp, record = _read_run(store / "runs" / id, listing.mirror)
         except (OSError, ValueError):
             continue
         texts = {
@@ -713,28 +720,31 @@ def indexed_records(
 _parsed: dict[Path, dict[str, tuple[tuple[str, str], dict[str, Any]]]] = {}
 
 # %% ../../nbs/store/08_catalog.ipynb #cf484afe
-def indexed_lineage(
-    catalog: sa.Engine,  # A refreshed catalog
+def current_lineage(
     store: Path,  # The store's folder
+    url: str = "",  # As for `current_catalog`
+    complete: bool = True,  # As for `current_catalog`; False: the catalog may know of more runs
 ) -> Lineage:
     "Which run used and made which version, in the order of the runs; shared with the next caller."
-    with catalog.connect() as connection:
-        indexed = connection.execute(sa.select(runs.c.id, runs.c.stamp, runs.c.name)).all()
-        stamps = {id: stamp for id, stamp, _ in indexed}
-        before = _lineages.get(store)
-        if before and before[0] == stamps:
-            return before[1]
+    stamps = dict(_run_stamps(store, bool(store_facts(store).get("remote"))))
+    before = _lineages.get((store, url))
+    if before and complete and before[0] == stamps:
+        return before[1]
+    with current_catalog(store, url, complete).connect() as connection:
+        names = dict(connection.execute(sa.select(runs.c.id, runs.c.name)).all())
         found = connection.execute(_IN_ORDER).all()
     made = (Edge(run_id, f"{name}:{version}", kind) for run_id, name, version, kind in found)
-    lineage = Lineage(made, {id: name for id, _, name in indexed if name})
-    _lineages[store] = stamps, lineage
+    lineage = Lineage(made, {id: name for id, name in names.items() if name})
+    if complete:
+        _lineages[store, url] = stamps, lineage
     return lineage
 
 # %% ../../nbs/store/08_catalog.ipynb #02287272
 _IN_ORDER = sa.select(edges).order_by(
     edges.c.run_id, edges.c.kind.desc(), edges.c.name, edges.c.version
 )
-_lineages: dict[Path, tuple[dict[str, str], Lineage]] = {}  # Store -> stamps of its runs, lineage
+# Store and URL -> stamps of the runs, and their lineage
+_lineages: dict[tuple[Path, str], tuple[dict[str, str], Lineage]] = {}
 
 # %% ../../nbs/store/08_catalog.ipynb #38c06d5b
 def all_versions(

@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from ..diagram import STYLE, Node, graph_svg
 from ..errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mlops_lit.diagram import Node
 
 # %% ../../nbs/store/09_lineage.ipynb #94c61472
 class Edge(NamedTuple):
@@ -229,12 +230,16 @@ def lineage_html(
     if len(lineage.nodes) > MOST_NODES or not lineage.nodes:
         hint = " Ask for a part: `.upstream(node)`, `.downstream(node)`." if lineage.nodes else ""
         return f"<p>{lineage!r}.{hint}</p>"
+    from mlops_lit.diagram import STYLE, graph_svg
+
     before = came_before(lineage.edges) or {lineage.of: []}
     return STYLE + graph_svg(before, {n: _drawn(lineage, n) for n in before}, repr(lineage))
 
 # %% ../../nbs/store/09_lineage.ipynb #ae43d7fd
 def _drawn(lineage: Lineage, node: str) -> Node:
     "How one node is drawn."
+    from mlops_lit.diagram import Node
+
     kind = "run" if _is_run(lineage, node) else "version"
     here = " here" if node == lineage.of else ""
     name = lineage.names.get(node, "")

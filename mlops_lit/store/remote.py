@@ -11,28 +11,26 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['SCHEMES', 'UNSAFE', 'CONNECT_S', 'SMALL_S', 'SILENT_S', 'PART_S', 'RETRIES', 'RETRY_S', 'PART_BYTES', 'Entry',
-           'open_remote', 'is_safe_key', 'Unreachable', 'Remote', 'remote_of']
+           'open_remote', 'is_safe_key', 'Unreachable', 'Refused', 'Remote', 'remote_of']
 
 # %% ../../nbs/store/02_remote.ipynb #2d43ebe8
 import contextlib
-import importlib.util
 import os
-import pickle
 import re
 import secrets
-import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .files import from_json
+
+if TYPE_CHECKING:
+    import subprocess
 
 # %% ../../nbs/store/02_remote.ipynb #eb51d320
 SCHEMES = {"s3": "S3", "gs": "Google Cloud Storage", "az": "Azure", "file": "a mounted folder"}
@@ -52,7 +50,9 @@ def open_remote(
     url: str,  # "s3://bucket/prefix", "gs://…", "az://…" or "file:///mnt/share"; the prefix may be empty
 ) -> Remote:
     "The bucket or folder at that address; nothing is asked of it yet."
-    if importlib.util.find_spec("obstore") is None:
+    from importlib.util import find_spec
+
+    if find_spec("obstore") is None:
         raise InputError(
             f"A store at {url.split('://')[0]}:// needs obstore. Install it with pip install 'mlops_lit[cloud]'."
         )
@@ -61,6 +61,8 @@ def open_remote(
 # %% ../../nbs/store/02_remote.ipynb #e2becae5
 def _checked_url(url: str) -> str:
     "The address without a slash at its end."
+    from urllib.parse import urlsplit
+
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES:
         raise InputError(
@@ -114,6 +116,10 @@ PART_BYTES = 8 * 2**20  # Files larger than this are sent in parts
 class Unreachable(OSError):
     "The remote did not do what was asked: no network, no right, no such bucket."
 
+
+class Refused(Unreachable):
+    "It did not because of the credentials: asking again with the same is of no use."
+
 # %% ../../nbs/store/02_remote.ipynb #7f2e7197
 _CREDENTIALS = "Set the credentials of the bucket in the environment, e.g. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _NETWORK = "Check the network and the endpoint, e.g. AWS_ENDPOINT_URL"
@@ -153,7 +159,8 @@ def _unreachable(url: str, error: BaseException) -> Unreachable:
     text = str(error)
     for pattern, (why, remedy) in _REASONS.items():
         if re.search(pattern, text):
-            return Unreachable(f"{url} cannot be reached: {why}. {remedy}.")
+            kind = Refused if remedy == _CREDENTIALS else Unreachable
+            return kind(f"{url} cannot be reached: {why}. {remedy}.")
     if found := re.search(r"\(os error (\d+)\)", text):
         return Unreachable(
             f"{url} cannot be used: {os.strerror(int(found[1]))}. Make room or give this user the right."
@@ -192,6 +199,8 @@ _ENDPOINTS = (
 
 def _allow_http() -> bool:
     "Whether requests may go without encryption: to this machine, or because somebody said so."
+    from urllib.parse import urlsplit
+
     for name in _ENDPOINTS:
         parts = urlsplit(os.environ.get(name, ""))
         if parts.scheme != "http" or parts.hostname in ("127.0.0.1", "localhost", "::1"):
@@ -325,6 +334,8 @@ def _create(clients: dict[str, Any], key: str, data: bytes) -> bool:
 
 # %% ../../nbs/store/02_remote.ipynb #8ad276d5
 def _remove(clients: dict[str, Any], keys: list[str]) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
     import obstore
 
     def remove(key: str) -> None:
@@ -378,6 +389,8 @@ def _ask(url: str, request: str, *args: Any) -> Any:
 # %% ../../nbs/store/02_remote.ipynb #8904ae06
 def _pass_on(request: tuple[Any, ...]) -> Any:
     "What the fresh interpreter answers; one that has ended is started again once."
+    import pickle
+
     for _ in range(2):
         if os.getpid() not in _messengers:
             _messengers[os.getpid()] = _start_messenger()
@@ -396,6 +409,8 @@ _BOOT = "import sys; sys.path[:] = sys.argv[1:]; import mlops_lit.store.remote a
 
 def _start_messenger() -> subprocess.Popen[bytes]:
     "A fresh interpreter that answers requests."
+    import subprocess
+
     if not sys.executable or getattr(sys, "frozen", False):
         raise Unreachable("A bucket cannot be used by a forked process of a frozen application.")
     return subprocess.Popen(
@@ -408,6 +423,7 @@ def _start_messenger() -> subprocess.Popen[bytes]:
 # %% ../../nbs/store/02_remote.ipynb #655c72cd
 def _answer_requests() -> None:
     "Answer what arrives on standard input, until it is closed or nothing arrives for a while."
+    import pickle
     import select
 
     asked, answers = os.fdopen(0, "rb"), os.fdopen(os.dup(1), "wb")

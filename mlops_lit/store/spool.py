@@ -23,16 +23,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from .files import from_json, to_json, write_atomic
-from .runs import SEEN_FILE, changing
+from mlops_lit.store.runs import (
+    SEEN_FILE,
+    changing,
+    close_if_crashed,
+    is_mirrored,
+    read_record,
+    write_record,
+)
 
 # %% ../../nbs/store/09_spool.ipynb #084c51e3
 def spool_run(
     folder: Path,  # A store's folder
     run_id: str,  # Id of a run in it
 ) -> None:
-    "Note that something of the run is new, e.g. before one that came from the bucket is changed or resumed."
+    "Note that something of the run will be new: before one that came from the bucket is changed or resumed."
+    run = folder / "runs" / run_id
+    if is_mirrored(run):
+        _take_over(run)
     change_run_entry(folder, run_id, asked=time.time())
+
+# %% ../../nbs/store/09_spool.ipynb #1719b591
+def _take_over(run: Path) -> None:
+    "From now on this machine owns the run, if the one that made it has ended it or is long silent."
+    before = read_record(run)
+    record = close_if_crashed(run, before)
+    if record["status"] == "running":
+        raise InputError(
+            f"Run {run.name} is running on another machine. Change or resume it when it has ended."
+        )
+    if record != before:
+        write_record(run, record)
 
 # %% ../../nbs/store/09_spool.ipynb #52f9f7d8
 def run_entry(

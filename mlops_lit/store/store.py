@@ -19,7 +19,6 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,7 +30,6 @@ from .files import SAFE_NAME, create_once, from_json, to_json
 from .intake import sweep_staging
 from .journal import chain_problems
 from .lineage import Edge, Lineage, UnknownNode
-from .mirror import check_object, fetch_run, make_mirror, pull
 from .objects import CorruptObject
 from .history import read_histories, read_history, summarize
 from .remote import remote_of
@@ -70,6 +68,8 @@ class Store(Labels):
     def prepare(self) -> None:
         "Make the folder when it is missing, or let it mirror the bucket; sweep what dead processes left."
         if self.remote:
+            from mlops_lit.store.mirror import make_mirror
+
             make_mirror(self.folder, self.remote)
         prepare(self.folder)
         sweep_staging(self.folder)
@@ -83,6 +83,8 @@ class Store(Labels):
             self.prepare()
         if remote_of(self.folder) is None:
             return True
+        from mlops_lit.store.mirror import pull
+
         return pull(self.folder, max_age_s)
 
     def _catalog(self) -> Any:
@@ -171,6 +173,10 @@ class Store(Labels):
         "Id -> folder of each run, with all its files."
         folders = {run_id: self.folder / "runs" / run_id for run_id in run_ids}
         if remote_of(self.folder) is not None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            from mlops_lit.store.mirror import fetch_run
+
             with ThreadPoolExecutor(8) as pool:
                 list(pool.map(lambda run_id: fetch_run(self.folder, run_id), folders))
         return folders
@@ -230,9 +236,9 @@ class Store(Labels):
         direction: Literal["upstream", "downstream", "both"] = "both",  # Which part around it
     ) -> Lineage:
         "Which run used and made which version, in the order of the runs."
-        from mlops_lit.store.catalog import indexed_lineage
+        from mlops_lit.store.catalog import current_lineage
 
-        whole = indexed_lineage(self._catalog(), self.folder)
+        whole = current_lineage(self.folder, self.catalog, complete=self.refresh())
         return whole if of is None else part_of(self, whole, of, direction)
 
     def verify(
@@ -439,6 +445,8 @@ def _artifact_problems(store: Path, progress: Callable[[int], object]) -> list[P
 # %% ../../nbs/store/14_store.ipynb #d9339bcb
 def _object_problems(store: Path, where: str, digest: str) -> list[Problem]:
     "What is wrong with one object, if anything."
+    from mlops_lit.store.mirror import check_object
+
     try:
         check_object(store, digest)
     except CorruptObject as error:

@@ -9,9 +9,9 @@ claimed is recognised. `start_uploader` does it from a process of its own that s
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['GROWING_S', 'RECORD_S', 'HEARTBEAT_S', 'LINGER_S', 'CYCLE_S', 'LONGEST_PAUSE_S', 'GIVE_UP_S', 'STALL_S', 'WAIT_S',
-           'Pushed', 'push', 'SyncStatus', 'sync_status', 'is_uploading', 'start_uploader', 'upload_until_done',
-           'wait_until_pushed']
+__all__ = ['GROWING_S', 'RECORD_S', 'HEARTBEAT_S', 'LINGER_S', 'CYCLE_S', 'LONGEST_PAUSE_S', 'GIVE_UP_S', 'REFUSED_S', 'STALL_S',
+           'WAIT_S', 'Pushed', 'push', 'SyncStatus', 'sync_status', 'is_uploading', 'start_uploader',
+           'upload_until_done', 'wait_until_pushed']
 
 # %% ../../nbs/store/13_sync.ipynb #d811b2e9
 import contextlib
@@ -43,7 +43,7 @@ from mlops_lit.store.mirror import (
     stamps_of,
 )
 from .objects import CorruptObject, verified_path
-from .remote import PART_BYTES, Remote, Unreachable, is_safe_key, remote_of
+from .remote import PART_BYTES, Refused, Remote, Unreachable, is_safe_key, remote_of
 from mlops_lit.store.spool import (
     PENDING,
     PendingVersion,
@@ -77,6 +77,7 @@ class Pushed:
     runs: int = 0  # Runs that are whole in the bucket now
     left: tuple[str, ...] = ()  # Why something is left, a sentence each
     unreachable: bool = False  # Whether the bucket was out of reach
+    refused: bool = False  # Whether that was because of the credentials
 
 # %% ../../nbs/store/13_sync.ipynb #960e97de
 @dataclass
@@ -93,6 +94,7 @@ class _Sending:
     runs: int = 0
     left: list[str] = field(default_factory=list)
     unreachable: bool = False
+    refused: bool = False
 
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -101,21 +103,13 @@ class _Sending:
         with self.lock:
             self.files += 1
             self.sent_bytes += size_bytes
-            if self.progress is not None:
-                self.progress(key, size_bytes)
+        if self.progress is not None:
+            self.progress(key, size_bytes)
 
     def result(self) -> Pushed:
         "What has been done so far."
-        left = tuple(dict.fromkeys(self.left))
-        return Pushed(
-            self.files,
-            self.sent_bytes,
-            self.versions,
-            self.entries,
-            self.runs,
-            left,
-            self.unreachable,
-        )
+        counts = (self.files, self.sent_bytes, self.versions, self.entries, self.runs)
+        return Pushed(*counts, tuple(dict.fromkeys(self.left)), self.unreachable, self.refused)
 
 # %% ../../nbs/store/13_sync.ipynb #84b03d3d
 def push(
@@ -142,13 +136,25 @@ def push(
         except (Unreachable, InputError) as error:
             sending.left.append(str(error))
             sending.unreachable = isinstance(error, Unreachable)
+            sending.refused = isinstance(error, Refused)
     return sending.result()
 
 # %% ../../nbs/store/13_sync.ipynb #48151432
 def _open_store(folder: Path, remote: Remote) -> None:
-    "Make the store in the bucket if there is none; refuse a server that cannot create a file only once."
-    if check_identity(folder, remote):
+    "Make sure that the bucket holds the store; made if there is none."
+    if time.monotonic() - _opened.get(folder, float("-inf")) < OPENED_S:
         return
+    if not check_identity(folder, remote):
+        _make_store(folder, remote)
+    _opened[folder] = time.monotonic()
+
+
+OPENED_S = 60.0  # For so long a bucket is taken for the same
+_opened: dict[Path, float] = {}
+
+
+def _make_store(folder: Path, remote: Remote) -> None:
+    "Make the store in the bucket, unless somebody else does so at this moment."
     said = from_json((folder / "store.json").read_bytes())
     data = to_json({"format": said["format"], "id": said.get("id") or secrets.token_hex(8)})
     if remote.create("store.json", data + b"\n") and remote.create("store.json", data + b" \n"):
@@ -241,6 +247,8 @@ def _send_entries(sending: _Sending) -> None:
     for path in waiting_entries(sending.folder):
         asked = from_json(path.read_bytes())
         claimed = asked.pop("claimed", None)
+        if PENDING.fullmatch(str(_resolved(sending.folder, asked).get("version"))):
+            _send_versions(sending)  # It may have come meanwhile
         fields = _resolved(sending.folder, asked)
         if PENDING.fullmatch(str(fields.get("version"))):
             sending.left.append(
@@ -305,6 +313,9 @@ def _send_runs(sending: _Sending) -> None:
         run = sending.folder / "runs" / run_id
         try:
             record = _settled(sending.folder, run)
+            if _pending_refs(record):
+                _send_versions(sending)
+                record = _settled(sending.folder, run)
         except FileNotFoundError:  # It was removed
             (sending.folder / "spool" / "runs" / f"{run_id}.json").unlink(missing_ok=True)
             continue
@@ -550,6 +561,7 @@ def _unsent(folder: Path, run_id: str) -> list[int] | None:
 CYCLE_S = 2.0  # Between two pushes
 LONGEST_PAUSE_S = 60.0  # The same when nothing could be sent for a while
 GIVE_UP_S = 3_600.0  # After so long without success the uploader ends
+REFUSED_S = 60.0  # The same when its credentials are refused
 
 # %% ../../nbs/store/13_sync.ipynb #1983b75a
 def is_uploading(
@@ -565,10 +577,12 @@ def is_uploading(
 def start_uploader(
     folder: Path,  # A store's folder
 ) -> bool:
-    "Whether an uploader is at work now; it is started when there is none and something waits."
+    "Whether what waits is being sent; the uploader is started when there is none."
+    if remote_of(folder) is None:
+        return False
     _wake(folder)
-    if remote_of(folder) is None or is_uploading(folder):
-        return remote_of(folder) is not None
+    if is_uploading(folder) or not is_waiting(folder):
+        return True
     if not sys.executable or getattr(sys, "frozen", False):  # An application would start itself
         return False
     paths = [os.path.abspath(path) for path in sys.path]
@@ -597,7 +611,7 @@ def upload_until_done(
     with contextlib.suppress(OSError):
         os.nice(5)
     while is_waiting(folder):  # Also what was spooled while this one was about to end
-        with locked(folder / "spool" / "uploader.lock", 0) as mine:
+        with locked(folder / "spool" / "uploader.lock", 0.5) as mine:
             if not mine or not _upload(folder):
                 return
 
@@ -622,9 +636,10 @@ def _upload(folder: Path) -> bool:
             done = Pushed(left=(f"{type(error).__name__}: {error}",), unreachable=True)
         _note_attempt(folder, began, done)
         running = _is_running(folder)
+        patience_s = REFUSED_S if done.refused else float("inf") if running else GIVE_UP_S
         if done.files or done.entries or done.versions or (running and not done.unreachable):
             pause_s, moved_at = CYCLE_S, time.monotonic()
-        elif time.monotonic() - moved_at > GIVE_UP_S and not running:
+        elif time.monotonic() - moved_at > patience_s:
             return False
         _sleep(folder, pause_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -670,17 +685,17 @@ def wait_until_pushed(
     timeout_s: float = WAIT_S,  # How long to wait at most
 ) -> bool:
     "Whether it is in the bucket; False, after a warning, when it is not."
-    if remote_of(folder) is None:
+    remote = remote_of(folder)
+    if remote is None:
         return True
     began, before, moved_at = time.time(), None, time.monotonic()
     end = moved_at + timeout_s
-    if not start_uploader(folder):
-        push(folder)
+    start_uploader(folder)
     while left := _waiting_for(folder, run_id):
         if left != before:
             before, moved_at = left, time.monotonic()
         stalled = time.monotonic() - moved_at > STALL_S
-        why = _why_not(folder, began, left) if stalled else None
+        why = _why_not(folder, remote, began, left) if stalled else None
         if why or time.monotonic() > end:
             _say_where(folder, why or f"After {timeout_s:.0f} s something is left.")
             return False
@@ -705,19 +720,17 @@ def _anything(status: SyncStatus) -> bool:
     return bool(status.runs or status.versions or status.entries)
 
 
-def _why_not(folder: Path, began: float, left: tuple[Any, ...]) -> str | None:
+def _why_not(folder: Path, remote: Remote, began: float, left: tuple[Any, ...]) -> str | None:
     "Why nothing moves; None while a large file may be on its way."
     said = _last_attempt(folder)
     if said["began"] >= began:
         concerned = [one for one in said["left"] if said["unreachable"] or str(left[0]) in one]
         if concerned:
             return concerned[0]
-    if not is_uploading(folder) and not start_uploader(folder):
-        return "No process could be started to send it."
-    remote = remote_of(folder)
+    if not is_uploading(folder):  # It could not be started, or it ended
+        return next(iter(push(folder).left), None)
     try:
-        if remote is not None:
-            remote.head("store.json")
+        remote.head("store.json")
     except (Unreachable, InputError) as error:
         return str(error)
     return None
