@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -239,6 +241,33 @@ def test_parameters_of_a_file_are_overridden_by_the_command(project: Path):
     assert done.returncode == 0, done.stderr
     params = json.loads(call(project, "show", "good", "--json").stdout)["params"]
     assert (params["threshold"], params["outcome"]) == (0.4, "income")
+
+
+def every_command(group: Any, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    "The words behind `mlops-lit` and the command, for each command there is."
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from every_command(command, *words, name)
+        else:
+            yield (*words, name), command
+
+
+def test_every_command_and_each_of_its_options_has_help():
+    import typer
+
+    from mlops_lit.cli.command import app
+
+    commands = dict(every_command(typer.main.get_command(app)))
+    assert {("artifacts", "put"), ("artifacts", "lineage"), ("store", "gc"), ("show",)} <= set(
+        commands
+    )
+    for words, command in commands.items():
+        assert command.help, words
+        for parameter in command.params:
+            assert getattr(parameter, "help", "") or parameter.name == "help", (
+                words,
+                parameter.name,
+            )
 
 
 def test_every_command_has_help(settled: Path):
@@ -530,3 +559,247 @@ def test_nothing_to_watch_is_one_sentence(tmp_path: Path):
     done = call(tmp_path, "watch")
     assert done.returncode == 2
     assert "There are no runs" in done.stderr
+
+
+ARTIFACTS = """
+import mlops_lit as lit
+with lit.init(name="train") as run:
+    run.use_artifact("loans:production")
+    run.log_artifact(lit.Artifact("model", type="model").add_bytes(b"{}", "model.json"))
+"""
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    "A project with three versions of a table, one of them in use; tests that use it must not change it."
+    folder = tmp_path_factory.mktemp("stocked") / "a project"
+    folder.mkdir()
+    (folder / "settings.ini").write_text("[mlops_lit]\nproject = loans\n")
+    for rows, more in (("1,52", ["-t", "old"]), ("1,53", ["-a", "production"]), ("1,53\n2,38", [])):
+        (folder / "loans.csv").write_text(f"id,income\n{rows}\n")
+        done = call(folder, "artifacts", "put", "loans", "loans.csv", "-m", "source=branch", *more)
+        assert done.returncode == 0, done.stderr
+    subprocess.run([sys.executable, "-c", ARTIFACTS], cwd=folder, env=environment(), check=True)
+    return folder
+
+
+@pytest.fixture
+def shelf(stocked: Path, tmp_path: Path) -> Path:
+    "A copy of that project, to be changed."
+    return shutil.copytree(stocked, tmp_path / "a project")
+
+
+ARTIFACTS_BAD_INPUT = {
+    "a misspelled artifact": (["show", "laons"], "Did you mean 'loans'?"),
+    "a version that is not there": (["show", "loans:v9"], "no version or alias 'v9'"),
+    "a misspelled alias": (["download", "loans:prodution"], "Did you mean 'production'?"),
+    "an unknown artifact to list": (["list", "laons"], "Did you mean 'loans'?"),
+    "a misspelled command": (["shwo", "loans"], "Did you mean 'show'?"),
+    "a file that is not there": (["put", "new", "no.csv"], "no.csv"),
+    "no files": (["put", "new"], "would have no files"),
+    "an address as a path": (["put", "new", "s3://bucket/x.csv"], "--reference s3://bucket/x.csv"),
+    "a file twice": (["put", "new", "loans.csv", "loans.csv"], "second file 'loans.csv'"),
+    "a name that cannot be": (["put", "../new", "loans.csv"], "cannot name an artifact"),
+    "an alias that is a version": (["put", "new", "loans.csv", "-a", "v1"], "'v1' is a version"),
+    "an alias of two words": (["put", "new", "loans.csv", "-a", "a b"], "cannot name an alias"),
+    "a tag of two lines": (["put", "new", "loans.csv", "-t", "a\nb"], "cannot be a tag"),
+    "a time that is over": (["put", "new", "loans.csv", "--ttl", "0"], "is over already"),
+    "a time that is none": (["describe", "loans", "--ttl", "nevr"], "Did you mean 'never'?"),
+    "metadata without a value": (["describe", "loans", "-m", "rows"], "-m key=value"),
+    "metadata that is not there": (["describe", "loans", "-m", "sourc="], "Did you mean 'source'?"),
+    "a tag that is not there": (["tag", "loans:v1", "-r", "odl"], "Did you mean 'old'?"),
+    "an alias that is not there": (["alias", "loans", "prod", "--remove"], "no alias 'prod'"),
+    "latest as an alias": (["alias", "loans:v1", "latest"], "always the newest version"),
+    "no alias to remove": (["alias", "loans", "--remove"], "Which alias"),
+    "rm without a terminal": (["rm", "loans:v1"], "Pass --yes"),
+    "rm with a misspelled one": (["rm", "loans:v1", "laons:v1", "--yes"], "Did you mean 'loans'?"),
+    "rm of what is in use": (["rm", "loans:v2", "--yes"], "the alias production points to it"),
+    "a key that is no column": (["diff", "loans:v1", "loans", "-k", "idd"], "Did you mean 'id'?"),
+    "a lineage of nothing": (["lineage", "laons"], "Did you mean 'loans'?"),
+    "two forms at once": (["lineage", "loans", "--json", "--mermaid"], "Choose one"),
+    "a log of nothing": (["log", "laons"], "Did you mean 'loans'?"),
+}
+
+
+@pytest.mark.parametrize("case", ARTIFACTS_BAD_INPUT)
+def test_bad_input_for_artifacts_changes_nothing(
+    stocked: Path, case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    from mlops_lit.cli.command import run_command
+
+    arguments, expected = ARTIFACTS_BAD_INPUT[case]
+    before = listing(stocked)
+    monkeypatch.chdir(stocked)
+    for name in [name for name in os.environ if name.startswith("MLOPS_LIT_")]:
+        monkeypatch.delenv(name)
+    assert run_command(["artifacts", *arguments]) == 2
+    assert expected in capsys.readouterr().err
+    assert listing(stocked) == before
+
+
+def test_artifacts_and_the_store_are_json_for_scripts(stocked: Path):
+    said = {
+        words: json.loads(call(stocked, *words.split(), "--json").stdout)
+        for words in (
+            "artifacts",
+            "artifacts list loans",
+            "artifacts show loans:production",
+            "artifacts diff loans:v1 loans:v2 --key id",
+            "artifacts verify",
+            "artifacts alias loans",
+            "artifacts tag loans:v1",
+            "artifacts log loans",
+            "artifacts lineage train",
+            "store",
+            "store status",
+            "store verify",
+            "store gc",
+            "store sync",
+        )
+    }
+    assert [one["name"] for one in said["artifacts"]] == ["loans", "model"]
+    assert said["artifacts"][0]["aliases"] == {"production": "v2"}
+    assert [one["version"] for one in said["artifacts list loans"]] == ["v1", "v2", "v3"]
+    shown = said["artifacts show loans:production"]
+    assert (shown["ref"], shown["metadata"]) == ("loans:v2", {"source": "branch"})
+    assert len(shown["used_by"]) == 1
+    assert said["artifacts diff loans:v1 loans:v2 --key id"]["rows"]["n_changed"] == 1
+    assert said["artifacts verify"] == {"problems": [], "files": 4, "unchecked": 0}
+    assert [entry["kind"] for entry in said["artifacts log loans"]] == ["alias"]
+    lineage = said["artifacts lineage train"]
+    assert [edge["ref"] for edge in lineage["upstream"]] == ["loans:v2"]
+    assert [edge["ref"] for edge in lineage["downstream"]] == ["model:v1"]
+    assert (said["store"]["versions"], said["store"]["objects"]) == (4, 4)
+    assert said["store"] == said["store status"]
+    assert said["store gc"]["freed_bytes"] is None
+
+
+def test_what_was_put_comes_back(shelf: Path):
+    (shelf / "images" / "small").mkdir(parents=True)
+    (shelf / "images" / "a.png").write_bytes(b"a")
+    (shelf / "images" / "small" / "b.png").write_bytes(b"b")
+    made = call(shelf, "artifacts", "put", "images", "images", "--type", "image", "--json")
+    facts = json.loads(made.stdout)
+    assert (facts["ref"], facts["new"], facts["type"]) == ("images:v1", True, "image")
+    assert (
+        json.loads(call(shelf, "artifacts", "put", "images", "images", "--json").stdout)["new"]
+        is False
+    )
+    assert call(shelf, "artifacts", "download", "images", "copy").returncode == 0
+    assert listing(shelf / "copy") == listing(shelf / "images")
+
+
+def test_damage_is_exit_code_1_with_file_and_object(shelf: Path):
+    version = json.loads(call(shelf, "artifacts", "show", "loans:v1", "--json").stdout)
+    digest = version["files"][0]["digest"]
+    damaged = shelf / ".mlops" / "objects" / digest[:2] / digest[2:]
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"id,income\n1,99\n")
+    for arguments in (
+        ["artifacts", "verify"],
+        ["artifacts", "verify", "loans:v1"],
+        ["store", "verify"],
+    ):
+        done = call(shelf, *arguments)
+        assert done.returncode == 1
+        assert "loans:v1, file loans.csv" in done.stdout
+        assert digest[:12] in done.stdout
+    assert call(shelf, "artifacts", "verify", "loans:v2", "model").returncode == 0
+    assert call(shelf, "artifacts", "download", "loans:v1").returncode == 2
+    assert not (shelf / "artifacts" / "loans-v1" / "loans.csv").exists()
+
+
+def test_rm_takes_what_nothing_needs_and_gc_frees_it_when_told_to(shelf: Path):
+    done = call(
+        shelf, "artifacts", "rm", "loans:v1", "loans:v2", "loans:v3", "--yes", "--reason", "old"
+    )
+    assert done.returncode == 2
+    assert done.stdout.count("Removed") == 1
+    assert "used it" in done.stderr
+    assert "the alias latest points to it" in done.stderr
+    assert "v1" not in call(shelf, "artifacts", "list", "loans").stdout
+    assert "old" in call(shelf, "artifacts", "list", "loans", "--all").stdout
+    assert "were removed" in call(shelf, "artifacts", "download", "loans:v1").stderr
+    assert "Nothing to free" in call(shelf, "store", "gc").stdout  # It is younger than a day
+    before = listing(shelf)
+    assert "Nothing was removed" in call(shelf, "store", "gc", "--grace", "0").stdout
+    assert listing(shelf) == before
+    assert "15 bytes were freed" in call(shelf, "store", "gc", "--grace", "0", "--yes").stdout
+    assert call(shelf, "store", "verify").returncode == 0
+    assert call(shelf, "artifacts", "download", "loans:production").returncode == 0
+
+
+def test_rm_of_versions_asks_at_a_terminal(shelf: Path):
+    code, said = typed(shelf, ["artifacts", "rm", "loans:v1"], ("[y/N]", "n\n"))
+    assert code == 0
+    assert "Nothing was removed" in said
+    code, said = typed(shelf, ["artifacts", "rm", "loans:v1"], ("[y/N]", "y\n"))
+    assert code == 0
+    assert "Removed the files of loans:v1" in said
+
+
+def test_aliases_and_descriptions_are_in_the_log(shelf: Path):
+    moved = call(shelf, "artifacts", "alias", "loans:v3", "production").stdout
+    assert moved == "loans:production is v3, was v2.\n"
+    assert call(shelf, "artifacts", "describe", "loans:v3", "-d", "red\x1b[2J").returncode == 0
+    assert call(shelf, "artifacts", "tag", "loans:v3", "-a", "good").stdout == "good\n"
+    logged = call(shelf, "artifacts", "log", "loans:v3").stdout
+    for part in ("production moved to loans:v3", "tags = ['good']"):
+        assert part in logged
+    assert "\x1b" not in logged + call(shelf, "artifacts", "show", "loans:v3").stdout
+    assert "loans:v2" in call(shelf, "artifacts", "log", "loans:production").stdout
+
+
+def test_store_shows_what_it_is_before_and_after_there_is_one(stocked: Path, tmp_path: Path):
+    assert "There is no store" in call(tmp_path, "store").stdout
+    assert list(tmp_path.iterdir()) == []
+    shown = call(stocked, "store").stdout
+    assert "2 with 4 versions" in shown
+    assert "nothing to send" in call(stocked, "store", "sync").stdout
+
+
+def test_an_older_store_is_read_and_upgraded_when_asked(shelf: Path):
+    path = shelf / ".mlops" / "store.json"
+    path.write_text('{"format": 1}')
+    assert "loans" in call(shelf, "artifacts").stdout
+    assert "mlops-lit store upgrade" in call(shelf, "store").stdout
+    (shelf / "loans.csv").write_text("id,income\n1,70\n")
+    refused = call(shelf, "artifacts", "put", "loans", "loans.csv")
+    assert refused.returncode == 2
+    assert "mlops-lit store upgrade" in refused.stderr
+    upgraded = json.loads(call(shelf, "store", "upgrade", "--json").stdout)
+    assert upgraded["old_format"] == 1
+    assert Path(upgraded["backup"]).is_file()
+    assert call(shelf, "artifacts", "put", "loans", "loans.csv").returncode == 0
+    assert "up to date" in call(shelf, "store", "upgrade").stdout
+
+
+def test_two_machines_share_a_store(tmp_path: Path):
+    share, first, second = (tmp_path / name for name in ("share", "first", "second"))
+    for folder in (share, first, second):
+        folder.mkdir()
+        (folder / "settings.ini").write_text(
+            f"[mlops_lit]\nproject = x\nstore = {share.as_uri()}\n"
+        )
+    (first / "loans.csv").write_text("income\n52\n")
+    put = ["artifacts", "put", "loans", "loans.csv", "-a", "production"]
+    assert call(first, *put).stdout.startswith("loans:v1  1 file")
+    assert call(second, "artifacts", "download", "loans:production", "copy").returncode == 0
+    assert (second / "copy" / "loans.csv").read_text() == "income\n52\n"
+    for arguments in (["store", "verify"], ["artifacts", "verify"]):
+        assert call(second, *arguments).returncode == 0
+
+    share.rename(tmp_path / "gone")
+    (first / "loans.csv").write_text("income\n53\n")
+    offline = call(first, *put)
+    assert offline.returncode == 0
+    assert "It is kept here" in offline.stderr
+    assert "UserWarning" not in offline.stderr
+    assert "1 version, 1 entry of the journal" in call(first, "store").stdout
+    assert call(first, "store", "sync").returncode == 2
+
+    (tmp_path / "gone").rename(share)
+    assert "1 version, 1 entry of the journal" in call(first, "store", "sync").stdout
+    assert "nothing" in call(first, "store").stdout
+    shown = json.loads(call(second, "artifacts", "show", "loans", "--json").stdout)
+    assert (shown["ref"], shown["aliases"]) == ("loans:v2", ["latest", "production"])

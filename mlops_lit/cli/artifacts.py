@@ -10,12 +10,14 @@ from __future__ import annotations
 # %% auto #0
 __all__ = ['Ref', 'Name', 'Description', 'Metadata', 'TimeToLive', 'SHOWN_FILES', 'version_facts', 'put', 'read_metadata',
            'read_ttl', 'add_paths', 'put_draft', 'send_now', 'overview', 'run_names', 'list_artifacts', 'list_versions',
-           'version_lines', 'run_words', 'show_version', 'download', 'diff', 'verify', 'Checks', 'reference_problem']
+           'version_lines', 'run_words', 'show_version', 'download', 'diff', 'verify', 'Checks', 'file_problem',
+           'reference_problem']
 
 # %% ../../nbs/cli/11_artifacts.ipynb #56d42609
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +35,7 @@ from mlops_lit.cli.tables import (
 from ..errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from mlops_lit.store.artifacts import ArtifactVersion
+    from mlops_lit.store.artifacts import ArtifactVersion, FileEntry
     from mlops_lit.store.store import Store
 
 # %% ../../nbs/cli/11_artifacts.ipynb #2b5d9842
@@ -210,11 +212,11 @@ def add_paths(
             f"Artifact {draft.name!r} would have no files. Name files or folders, or --reference URI."
         )
     for text in paths:
-        path, alone = Path(text), len(paths) + len(references) == 1
+        path, alone = Path(os.path.abspath(text)), len(paths) + len(references) == 1
         if "://" in text:
             raise InputError(f"{text} is an address. Write --reference {text} to keep it as one.")
         if path.is_dir():
-            draft.add_dir(path, None if alone else path.resolve().name)
+            draft.add_dir(path, None if alone else path.name)
         elif path.name in draft.files:
             raise InputError(
                 f"{text} would be a second file {path.name!r}. Name its folder instead."
@@ -523,15 +525,31 @@ def verify(
     store = open_store()
     versions = [store.artifact(ref) for ref in refs] if refs else store.artifacts()
     checks = Checks(store.folder)
-    with byte_progress("Reading", checks.bytes_of(versions)) as progress:
+    with byte_progress("Reading", _bytes_of(versions)) as progress:
         problems = [one for version in versions for one in checks.problems(version, progress)]
     if as_json:
         print_json({"problems": problems, **checks.counts()})
     else:
         for one in problems:
             typer.echo(visible(f"{one['version']}, file {one['file']}: {one['message']}"))
-        typer.echo(checks.summary(len(problems), len(versions)))
+        typer.echo(_verdict(len(problems), len(versions), checks.n_unchecked))
     return 1 if problems else 0
+
+# %% ../../nbs/cli/11_artifacts.ipynb #9022b078
+def _bytes_of(versions: Iterable[ArtifactVersion]) -> int:
+    "How many bytes will be read."
+    entries = (entry for version in versions for entry in version.files.values())
+    return sum({(e.digest, e.ref): e.size_bytes for e in entries}.values())
+
+
+def _verdict(n_problems: int, n_versions: int, n_unchecked: int) -> str:
+    "What was found, in a sentence."
+    many, verb = counted(n_versions, "version"), "is" if n_versions == 1 else "are"
+    found = (
+        f"{counted(n_problems, 'problem')} in {many}." if n_problems else f"{many} {verb} whole."
+    )
+    address = counted(n_unchecked, "address", "addresses")
+    return f"{found} {address} kept unchecked cannot be compared." if n_unchecked else found
 
 # %% ../../nbs/cli/11_artifacts.ipynb #e14de3c3
 class Checks:
@@ -544,82 +562,60 @@ class Checks:
         self.folder, self.n_unchecked = folder, 0
         self._said: dict[tuple[str, str | None], str] = {}
 
-    def bytes_of(
-        self,
-        versions: Iterable[ArtifactVersion],  # Those that will be looked at
-    ) -> int:
-        "How many bytes will be read."
-        entries = (entry for version in versions for entry in version.files.values())
-        return sum({(e.digest, e.ref): e.size_bytes for e in entries}.values())
-
     def problems(
         self,
         version: ArtifactVersion,  # Which version
-        progress: Any = lambda n_bytes: None,  # Told how many bytes were looked at
+        progress: Callable[[int], object] = lambda n_bytes: None,  # Told how many bytes were read
     ) -> Iterator[dict[str, str]]:
         "Version, file, object and what is wrong, for each file that is not what it was."
+        from mlops_lit.store.references import UNCHECKED
         from mlops_lit.store.spool import PENDING
 
         is_unsent = bool(PENDING.fullmatch(version.version))
         for entry in version.files.values():
             key = (entry.digest, entry.ref)
             if key not in self._said:
-                self._said[key] = self._look(entry, is_unsent)
+                self.n_unchecked += entry.digest == UNCHECKED
+                self._said[key] = file_problem(self.folder, entry, is_unsent)
                 progress(entry.size_bytes)
             if message := self._said[key]:
                 what = {"version": version.ref, "file": entry.path, "object": entry.digest}
                 yield {**what, "message": message}
 
-    def summary(
-        self,
-        n_problems: int,  # How many were found
-        n_versions: int,  # In how many versions
-    ) -> str:
-        "What was found, in a sentence."
-        many = counted(n_versions, "version")
-        verb = "is" if n_versions == 1 else "are"
-        found = (
-            f"{counted(n_problems, 'problem')} in {many}."
-            if n_problems
-            else f"{many} {verb} whole."
-        )
-        n = self.n_unchecked
-        more = (
-            f" {counted(n, 'address', 'addresses')} kept unchecked cannot be compared." if n else ""
-        )
-        return found + more
-
     def counts(self) -> dict[str, int]:
         "How many files were looked at, and how many cannot be."
         return {"files": len(self._said), "unchecked": self.n_unchecked}
 
-    def _look(self, entry: Any, is_unsent: bool) -> str:
-        from mlops_lit.store.mirror import check_object
-        from mlops_lit.store.objects import CorruptObject, verified_path
-        from mlops_lit.store.references import UNCHECKED
-
-        if entry.digest == UNCHECKED:
-            self.n_unchecked += 1
-            return ""
-        try:
-            if entry.ref is not None:
-                return reference_problem(entry)
-            if is_unsent:
-                verified_path(self.folder / "objects", entry.digest)
-            else:
-                check_object(self.folder, entry.digest)
-            return ""
-        except (CorruptObject, InputError) as error:
-            return str(error)
-
 # %% ../../nbs/cli/11_artifacts.ipynb #b3199178
+def file_problem(
+    folder: Path,  # The store's folder
+    entry: FileEntry,  # A file of a version
+    is_unsent: bool = False,  # Whether its only copy is on this machine, though the store is a bucket
+) -> str:
+    "What is wrong with the bytes of a file; empty when they are what they were or cannot be compared."
+    from mlops_lit.store.mirror import check_object
+    from mlops_lit.store.objects import CorruptObject, verified_path
+    from mlops_lit.store.references import UNCHECKED
+
+    try:
+        if entry.ref is not None:
+            return "" if entry.digest == UNCHECKED else reference_problem(entry)
+        if is_unsent:
+            verified_path(folder / "objects", entry.digest)
+        else:
+            check_object(folder, entry.digest)
+    except (CorruptObject, InputError) as error:
+        return str(error)
+    return ""
+
+# %% ../../nbs/cli/11_artifacts.ipynb #196b2510
 def reference_problem(
-    entry: Any,  # A `FileEntry` whose bytes are elsewhere
+    entry: FileEntry,  # A file whose bytes are elsewhere
 ) -> str:
     "What is wrong with the bytes at an address; empty when they are what they were."
     from mlops_lit.store.references import reference_entries
 
-    (now,) = reference_entries(entry.ref, entry.path)
+    (now,) = reference_entries(entry.ref or "", entry.path)
     if now.digest == entry.digest:
         return ""
     return f"{entry.ref} changed since it was referred to: {entry.digest[:20]} then, {now.digest[:20]} now. Restore it, or make a new version."

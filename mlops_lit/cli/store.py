@@ -276,9 +276,8 @@ def sync(
     if as_json:
         print_json({"folder": folder, "bucket": remote.url, **vars(sent)})
     else:
-        counts = (
-            f"{sent.runs} runs, {sent.versions} versions, {sent.entries} entries of the journal"
-        )
+        entries = counted(sent.entries, "entry of the journal", "entries of the journal")
+        counts = f"{counted(sent.runs, 'run')}, {counted(sent.versions, 'version')}, {entries}"
         if not sent.unreachable:
             typer.echo(f"Sent to {remote.url}: {counts}, {show_size(sent.sent_bytes)}.")
         for reason in sent.left:
