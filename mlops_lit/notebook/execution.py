@@ -277,7 +277,7 @@ def run_notebook(
     from mlops_lit.notebook.engine import Stop
 
     settings, stop = load_settings(root), Stop()
-    kept = store if isinstance(store, Store) else open_store(store or settings.store)
+    kept = store if isinstance(store, Store) else open_store(store or settings.store, settings)
     plan = plan_notebook(notebook, params, root=root)
     run = wait_for(
         lambda: run_plan(

@@ -227,7 +227,7 @@ def run_pipeline(
     from mlops_lit.notebook.engine import Stop
 
     pipeline, settings, stop = read_pipeline(path), load_settings(root), Stop()
-    kept = store if isinstance(store, Store) else open_store(store or settings.store)
+    kept = store if isinstance(store, Store) else open_store(store or settings.store, settings)
     plans = plan_pipeline(pipeline, kept, settings)
     group = f"{pipeline.name}-{new_run_id()}"
 

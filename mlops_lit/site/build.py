@@ -328,7 +328,7 @@ def _project_store(settings: Settings) -> Store:
     "The store of a project."
     from mlops_lit.store.store import open_store
 
-    return open_store(settings.store)
+    return open_store(settings.store, settings)
 
 # %% ../../nbs/site/12_build.ipynb #fd4eeab6
 def _render(

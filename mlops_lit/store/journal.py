@@ -194,16 +194,23 @@ def chain_problems(
     journal: Path,  # The store's folder `journal`
 ) -> list[str]:
     "What is wrong with the chain, one sentence per entry; empty when it is intact."
-    problems, expected = [], read_entry(journal, 0)
-    for entry in read_journal(journal):
-        number = entry["number"]
-        if number != expected["number"] + 1:
-            problems.append(f"Journal entry {expected['number'] + 1} is missing.")
-        elif entry["previous"] != expected["hash"]:
+    problems, before = [], read_entry(journal, 0)
+    for path in sorted(journal.glob("[0-9]*.json")):
+        number = int(path.stem)
+        if number != before["number"] + 1:
+            problems.append(f"Journal entry {before['number'] + 1} is missing.")
+        try:
+            entry = from_json(path.read_bytes())
+            written, follows, own = entry["number"], entry["previous"], entry["hash"]
+        except (OSError, ValueError, KeyError, TypeError):
+            problems.append(f"Journal entry {number} cannot be read.")
+            before = {"number": number, "hash": None}
+            continue
+        if before["number"] == number - 1 and before["hash"] not in (None, follows):
             problems.append(
                 f"Journal entry {number} does not follow entry {number - 1} as it stands now."
             )
-        if entry_hash(entry) != entry["hash"]:
+        if written != number or entry_hash(entry) != own:
             problems.append(f"Journal entry {number} was changed after it was written.")
-        expected = entry
+        before = {"number": number, "hash": own}
     return problems

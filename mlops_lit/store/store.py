@@ -217,6 +217,7 @@ class Store(Labels):
         run: str,  # An id, the beginning of one, or the name of a run (its newest)
     ) -> str:
         "The id of the run that was removed with all its files; one that is in use is refused."
+        self.prepare()
         folder = self._find(run)
         if reasons := uses_of_run(self, folder.name):
             raise InputError(f"Run {folder.name} is in use and stays: {'; '.join(reasons)}.")
@@ -417,7 +418,7 @@ def _run_problems(store: Path) -> list[Problem]:
     for folder in sorted((store / "runs").glob("*")):
         try:
             read_record(folder)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, AttributeError) as error:
             problems.append(Problem(f"runs/{folder.name}", f"run.json cannot be read: {error}"))
     return problems
 
@@ -428,7 +429,7 @@ def _artifact_problems(store: Path, progress: Callable[[int], object]) -> list[P
     for path in sorted((store / "artifacts").glob("*/v*.json")):
         try:
             entries = read_version(store, path.parent.name, int(path.stem[1:])).files.values()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             problems.append(
                 Problem(str(path.relative_to(store)), f"the manifest cannot be read: {error}")
             )

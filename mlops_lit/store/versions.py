@@ -181,6 +181,7 @@ class Labels(Artifacts):
         run_id: str | None = None,  # The run that asks for it
     ) -> None:
         "Move an alias; the move is an entry of the journal."
+        self.prepare()
         found = self.artifact(ref)
         found.entry(next(iter(found.files), None))  # An alias of what was removed would help nobody
         move_alias(self.folder / "journal", found.name, alias, found.version, run_id)
@@ -192,6 +193,7 @@ class Labels(Artifacts):
         run_id: str | None = None,  # The run that asks for it
     ) -> None:
         "Take an alias away; where it pointed stays in the journal."
+        self.prepare()
         self.refresh()
         known = aliases(self.folder / "journal", parse_ref(name)[0])
         if alias not in known:
@@ -214,6 +216,7 @@ class Labels(Artifacts):
         | None = None,  # Days or a timedelta; False: it is kept for ever; None: as it is
     ) -> ArtifactVersion:
         "The version with what is said of it now."
+        self.prepare()
         found = self.artifact(ref)
         given = {
             "description": description,
@@ -288,6 +291,7 @@ def remove_version(
     users: Mapping[str, list[str]] | None = None,  # As for `uses_of_version`
 ) -> ArtifactVersion:
     "The version that was removed; one that is in use is refused."
+    store.prepare()
     version = store.artifact(ref)
     version.entry(next(iter(version.files), None))
     if PENDING.fullmatch(version.version):
