@@ -77,15 +77,17 @@ class FileSet:
 
     def add_file(
         self,
-        path: str | Path,  # A file on disk
+        local_path: str | Path,  # A file on disk
         name: str | None = None,  # Path inside the artifact; None: the file's own name
         policy: str = "mutable",  # "immutable": nobody will change the file, so it may be linked
         overwrite: bool = False,  # Whether a file of that name is replaced
     ) -> Self:
         "The artifact with the file as it is now."
-        source = Path(path)
+        source = Path(local_path)
         if not source.is_file():
-            raise InputError(f"There is no file {str(path)!r} to add to artifact {self.name!r}.")
+            raise InputError(
+                f"There is no file {str(local_path)!r} to add to artifact {self.name!r}."
+            )
         inside = self._free(name or source.name, overwrite)
         found = {source.name: source.stat()}
         taken = _take(self.intake, source.parent, found, policy)
@@ -94,15 +96,17 @@ class FileSet:
 
     def add_dir(
         self,
-        path: str | Path,  # A folder on disk
+        local_path: str | Path,  # A folder on disk
         name: str | None = None,  # Folder inside the artifact; None: its top
         policy: str = "mutable",  # "immutable": nobody will change the files, so they may be linked
         overwrite: bool = False,  # Whether files of those names are replaced
     ) -> Self:
         "The artifact with all files of the folder as they are now, its subfolders included."
-        folder = Path(path)
+        folder = Path(local_path)
         if not folder.is_dir():
-            raise InputError(f"There is no folder {str(path)!r} to add to artifact {self.name!r}.")
+            raise InputError(
+                f"There is no folder {str(local_path)!r} to add to artifact {self.name!r}."
+            )
         found = folder_files(folder)
         inside = {file: self._free(f"{name}/{file}" if name else file, overwrite) for file in found}
         for file, known in _take(self.intake, folder, found, policy).items():

@@ -9,7 +9,8 @@ Thousands of training scripts begin with `import wandb`. To see what a folder of
 | `init(resume=…, fork_from=…, resume_from=…)`, the variables `WANDB_RUN_ID`, `WANDB_RESUME`, … | the same |
 | `init(id=…)` of a run that exists, without `resume` | refused; nothing is overwritten |
 | `Table`, `Image`, `Histogram`, `Html`, `Audio`, `Video`, `Plotly`, matplotlib | the same; shown in JupyterLab and on the run's page |
-| `Artifact`, `log_artifact`, `use_artifact`, `download`, `get` | the same; versions begin at `v1` |
+| `Artifact`, `add_file`, `add_dir`, `add_reference`, `new_draft`, `ttl`, `tags`, `aliases`, `log_artifact`, `use_artifact`, `download`, `verify`, `logged_by`, `used_by` | the same; versions begin at `v1` |
+| `Table` with `log_mode`, `Artifact.add(table)`, `get` | the same; `table.join` instead of `JoinedTable` |
 | `plot.line`, `plot.confusion_matrix`, `plot.roc_curve`, … | the same, as Vega-Lite |
 | `watch`, `xgboost.WandbCallback`, `lightgbm.wandb_callback`, `keras.WandbMetricsLogger` | the same |
 | `Api().runs(filters=…)` | the same, over the store |
