@@ -10,10 +10,10 @@ was recorded as the input of a run can be checked years later."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['MANIFEST_FORMAT', 'TABLE_SUFFIXES', 'PENDING', 'VERSION', 'MANIFEST_FILE', 'FileEntry', 'Manifest', 'ArtifactVersion',
-           'read_table', 'table_columns', 'parse_ref', 'content_digest', 'versions', 'put_version', 'check_paths',
-           'numbered_manifest', 'pending_versions', 'read_version', 'version_of', 'VersionDiff', 'diff_versions',
-           'remove_files']
+__all__ = ['MANIFEST_FORMAT', 'TABLE_SUFFIXES', 'PENDING', 'VERSION', 'MANIFEST_FILE', 'PLAIN_PATH', 'HEAD_BYTES', 'FILES_BEGIN',
+           'FileEntry', 'Manifest', 'ArtifactVersion', 'read_table', 'table_columns', 'parse_ref', 'content_digest',
+           'versions', 'put_version', 'check_paths', 'numbered_manifest', 'pending_versions', 'read_version',
+           'read_head', 'version_of', 'VersionDiff', 'diff_versions', 'remove_files']
 
 # %% ../../nbs/store/06_artifacts.ipynb #c0e15b25
 import contextlib
@@ -36,7 +36,14 @@ from mlops_lit.store.files import (
     to_json,
     write_atomic,
 )
-from .intake import Intake, copy_and_digest
+from mlops_lit.store.intake import (
+    SMALL_BYTES,
+    Intake,
+    copy_and_digest,
+    read_small,
+    sweep_staging,
+    write_small,
+)
 from mlops_lit.store.objects import (
     check_digest,
     digest_bytes,
@@ -180,8 +187,11 @@ class ArtifactVersion(Manifest):
         wanted = [self.entry(file) for file in self.files if file.startswith(path_prefix)]
         if not wanted:
             self.entry(path_prefix or None)  # Says why there is nothing
+        for inside in {entry.path.rpartition("/")[0] for entry in wanted}:
+            _make_folder(folder, inside)
+        large = [entry for entry in wanted if not _copy_small(self, entry, folder)]
         with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
-            list(pool.map(lambda entry: _copy_out(self, entry, folder), wanted))
+            list(pool.map(lambda entry: _copy_out(self, entry, folder), large))
         return folder
 
     def file(
@@ -218,14 +228,41 @@ class ArtifactVersion(Manifest):
 PENDING = "pending-"  # Begins the label of a version whose number is not claimed yet
 
 # %% ../../nbs/store/06_artifacts.ipynb #586c9a1b
-def _copy_out(version: ArtifactVersion, entry: FileEntry, folder: Path) -> None:
-    "Copy one file into the folder, unless it is there already."
-    target = folder / entry.path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.parent.resolve() != folder.resolve() / Path(entry.path).parent:
+def _make_folder(folder: Path, inside: str) -> None:
+    "Make a folder of a download; a link on the way is an error."
+    target = folder / inside
+    if target.resolve() != folder.resolve() / inside:
         raise InputError(
             f"{target} lies outside {folder}: a folder on the way is a link. Remove the link."
         )
+    target.mkdir(parents=True, exist_ok=True)
+
+# %% ../../nbs/store/06_artifacts.ipynb #ae165318
+def _copy_small(version: ArtifactVersion, entry: FileEntry, folder: Path) -> bool:
+    "Whether it was a small file that is not there yet, and now is: read whole, checked, written."
+    target = f"{folder}/{entry.path}"
+    if entry.ref is not None or entry.size_bytes > SMALL_BYTES or os.path.lexists(target):
+        return False
+    source = f"{version.store}/objects/{entry.digest[:2]}/{entry.digest[2:]}"
+    try:
+        data = read_small(source, entry.size_bytes)
+    except FileNotFoundError:  # On a bucket, or lost: the other way fetches it or says so
+        return False
+    check_digest(Path(source), entry.digest, digest_bytes(data))
+    scratch = f"{target.rpartition('/')[0]}/.{secrets.token_hex(8)}.tmp"
+    try:
+        write_small(scratch, data)
+        os.rename(scratch, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(scratch)
+        raise
+    return True
+
+# %% ../../nbs/store/06_artifacts.ipynb #f29604a3
+def _copy_out(version: ArtifactVersion, entry: FileEntry, folder: Path) -> None:
+    "Copy one file into the folder, unless it is there already."
+    target = folder / entry.path
     if (
         target.is_file()
         and target.stat().st_size == entry.size_bytes
@@ -358,6 +395,7 @@ def put_version(
     stored = [(entry.digest, entry.size_bytes) for entry in entries.values() if entry.ref is None]
     (store / "objects").mkdir(parents=True, exist_ok=True)
     intake.place(store / "objects", stored)
+    sweep_staging(store)
     manifest = {
         "format": MANIFEST_FORMAT,
         "name": name,
@@ -383,11 +421,17 @@ def _entry(path: str, content: bytes | FileEntry, intake: Intake) -> FileEntry:
     return FileEntry(path, *intake.take_bytes(content))
 
 # %% ../../nbs/store/06_artifacts.ipynb #b4a4a963
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(?:/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99})*")
+
+# %% ../../nbs/store/06_artifacts.ipynb #54a747bc
 def check_paths(
     paths: Iterable[str],  # Relative paths of the files of one version
 ) -> None:
     "Raise for a path that leaves the artifact, and for a file that is also a folder."
-    known = set(map(check_relative_path, paths))
+    known = set(paths)
+    for path in known:
+        if not PLAIN_PATH.fullmatch(path):
+            check_relative_path(path)
     folders = {path.rpartition("/")[0] for path in known if "/" in path}
     while folders:
         if both := sorted(known & folders):
@@ -396,22 +440,28 @@ def check_paths(
             )
         folders = {path.rpartition("/")[0] for path in folders if "/" in path}
 
-# %% ../../nbs/store/06_artifacts.ipynb #54a747bc
+# %% ../../nbs/store/06_artifacts.ipynb #d7b685e8
 def _claim(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
     "Write the manifest under the next free number, unless the latest version is equal."
-    name, digest = manifest["name"], manifest["digest"]
+    name = manifest["name"]
     while True:
         numbers = versions(store, name)
-        if (
-            numbers
-            and (latest := read_version(store, name, numbers[-1])).digest == digest
-            and not latest.removed
-        ):
-            return latest
+        if equal := _equal_version(store, manifest, numbers):
+            return equal
         number = numbers[-1] + 1 if numbers else 1
         numbered = numbered_manifest(manifest, number)
         if create_once(store / "artifacts" / name / f"v{number}.json", numbered):
             return version_of(from_json(numbered), store)
+
+# %% ../../nbs/store/06_artifacts.ipynb #996ab956
+def _equal_version(
+    store: Path, manifest: Mapping[str, Any], numbers: list[int]
+) -> ArtifactVersion | None:
+    "The latest version if it holds the same files."
+    name = manifest["name"]
+    if not numbers or (head := read_head(store, name, numbers[-1])).get("removed"):
+        return None
+    return read_version(store, name, numbers[-1]) if head["digest"] == manifest["digest"] else None
 
 # %% ../../nbs/store/06_artifacts.ipynb #178dd453
 def numbered_manifest(
@@ -433,13 +483,8 @@ def numbered_manifest(
 def _spool(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
     "Keep the manifest until its number is claimed on the bucket, unless the latest version seen is equal."
     name, digest = manifest["name"], manifest["digest"]
-    numbers = versions(store, name)
-    if (
-        numbers
-        and (latest := read_version(store, name, numbers[-1])).digest == digest
-        and not latest.removed
-    ):
-        return latest
+    if equal := _equal_version(store, manifest, versions(store, name)):
+        return equal
     label = f"{PENDING}{digest[:12]}"
     manifest = {**manifest, "version": label}
     write_atomic(
@@ -471,6 +516,25 @@ def read_version(
     if manifest.get("format", 0) > MANIFEST_FORMAT:
         raise InputError(f"{path} was written by a newer version of mlops_lit. Upgrade mlops_lit.")
     return version_of(manifest, store)
+
+# %% ../../nbs/store/06_artifacts.ipynb #3927c476
+HEAD_BYTES = 1 << 16  # Read before the rest of a manifest is needed
+FILES_BEGIN = b'\n  "files": [\n    {'
+
+# %% ../../nbs/store/06_artifacts.ipynb #82a4802e
+def read_head(
+    store: Path,  # The store's folder
+    name: str,  # Name of the artifact
+    number: int,  # Its number, 3 for v3
+) -> dict[str, Any]:
+    "What a manifest says, without the files."
+    path = store / "artifacts" / name / f"v{number}.json"
+    with path.open("rb") as file:
+        begin, files, _ = file.read(HEAD_BYTES).partition(FILES_BEGIN)
+        if not files:
+            return from_json(begin + file.read())
+    found = from_json(begin + b'\n  "files": []\n}')
+    return found if "digest" in found else from_json(path.read_bytes())
 
 # %% ../../nbs/store/06_artifacts.ipynb #92e7950e
 def version_of(
