@@ -147,7 +147,9 @@ def play(source: Path, tools: list[str], number_of_round: int, folder: Path) -> 
         except (RuntimeError, OSError) as error:
             print(f"{tool} is left out of a round: {error}", file=sys.stderr)
         if source.is_file():
-            shutil.rmtree(place)  # Many small files are removed at the end, because that slows what follows
+            shutil.rmtree(
+                place
+            )  # Many small files are removed at the end, because that slows what follows
     return found
 
 

@@ -17,7 +17,14 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 VENVS = HERE / ".venvs"
-PEERS = ["trackio", "wandb", "mlflow", "tensorboardX", "aim", "dvc"]  # Distributions, each with its venv
+PEERS = [
+    "trackio",
+    "wandb",
+    "mlflow",
+    "tensorboardX",
+    "aim",
+    "dvc",
+]  # Distributions, each with its venv
 # Tool, as the tables name it -> the interpreter that has it; None: the one that runs the script
 HOMES = {
     "raw write": None,

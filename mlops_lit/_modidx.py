@@ -1624,6 +1624,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'mlops_lit/store/objects.py'),
                                          'mlops_lit.store.objects.digest_file': ( 'store/objects.html#digest_file',
                                                                                   'mlops_lit/store/objects.py'),
+                                         'mlops_lit.store.objects.large_hasher': ( 'store/objects.html#large_hasher',
+                                                                                   'mlops_lit/store/objects.py'),
                                          'mlops_lit.store.objects.located_path': ( 'store/objects.html#located_path',
                                                                                    'mlops_lit/store/objects.py'),
                                          'mlops_lit.store.objects.object_path': ( 'store/objects.html#object_path',

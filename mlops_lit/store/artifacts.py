@@ -391,7 +391,7 @@ def put_version(
         raise InputError(f"Artifact {name!r} has no files. Add one before logging it.")
     check_paths(files)
     intake = intake or Intake(store)
-    entries = {path: _entry(path, content, intake) for path, content in files.items()}
+    entries = {path: _entry(path, files[path], intake) for path in sorted(files)}
     stored = [(entry.digest, entry.size_bytes) for entry in entries.values() if entry.ref is None]
     (store / "objects").mkdir(parents=True, exist_ok=True)
     intake.place(store / "objects", stored)
@@ -407,11 +407,12 @@ def put_version(
         "tags": sorted(fields.get("tags") or ()),
         "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "digest": content_digest(entries),
-        "files": [entries[path].as_dict() for path in sorted(entries)],
+        "files": [entry.as_dict() for entry in entries.values()],
     }
     from mlops_lit.store.remote import remote_of
 
-    return _claim(store, manifest) if remote_of(store) is None else _spool(store, manifest)
+    claim = _claim if remote_of(store) is None else _spool
+    return claim(store, manifest, entries)
 
 # %% ../../nbs/store/06_artifacts.ipynb #065b8362
 def _entry(path: str, content: bytes | FileEntry, intake: Intake) -> FileEntry:
@@ -441,27 +442,38 @@ def check_paths(
         folders = {path.rpartition("/")[0] for path in folders if "/" in path}
 
 # %% ../../nbs/store/06_artifacts.ipynb #d7b685e8
-def _claim(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
+def _claim(
+    store: Path, manifest: dict[str, Any], entries: Mapping[str, FileEntry]
+) -> ArtifactVersion:
     "Write the manifest under the next free number, unless the latest version is equal."
     name = manifest["name"]
     while True:
         numbers = versions(store, name)
-        if equal := _equal_version(store, manifest, numbers):
+        if equal := _equal_version(store, manifest, entries, numbers):
             return equal
         number = numbers[-1] + 1 if numbers else 1
         numbered = numbered_manifest(manifest, number)
         if create_once(store / "artifacts" / name / f"v{number}.json", numbered):
-            return version_of(from_json(numbered), store)
+            return version_of(from_json(numbered), store, entries)
 
 # %% ../../nbs/store/06_artifacts.ipynb #996ab956
 def _equal_version(
-    store: Path, manifest: Mapping[str, Any], numbers: list[int]
+    store: Path,
+    manifest: Mapping[str, Any],
+    entries: Mapping[str, FileEntry],
+    numbers: list[int],
 ) -> ArtifactVersion | None:
     "The latest version if it holds the same files."
-    name = manifest["name"]
-    if not numbers or (head := read_head(store, name, numbers[-1])).get("removed"):
+    if not numbers:
         return None
-    return read_version(store, name, numbers[-1]) if head["digest"] == manifest["digest"] else None
+    head = read_head(store, manifest["name"], numbers[-1])
+    if head.get("removed") or head["digest"] != manifest["digest"]:
+        return None
+    if any(
+        entry.ref for entry in entries.values()
+    ):  # Of these it may say more than the digest does
+        return read_version(store, manifest["name"], numbers[-1])
+    return version_of(head, store, entries)
 
 # %% ../../nbs/store/06_artifacts.ipynb #178dd453
 def numbered_manifest(
@@ -480,17 +492,19 @@ def numbered_manifest(
     )
 
 # %% ../../nbs/store/06_artifacts.ipynb #5552010a
-def _spool(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
+def _spool(
+    store: Path, manifest: dict[str, Any], entries: Mapping[str, FileEntry]
+) -> ArtifactVersion:
     "Keep the manifest until its number is claimed on the bucket, unless the latest version seen is equal."
     name, digest = manifest["name"], manifest["digest"]
-    if equal := _equal_version(store, manifest, versions(store, name)):
+    if equal := _equal_version(store, manifest, entries, versions(store, name)):
         return equal
     label = f"{PENDING}{digest[:12]}"
     manifest = {**manifest, "version": label}
     write_atomic(
         store / "spool" / "versions" / f"{name}.{label}.json", to_json({"manifest": manifest})
     )
-    return version_of(manifest, store)
+    return version_of(manifest, store, entries)
 
 # %% ../../nbs/store/06_artifacts.ipynb #35fe5723
 def pending_versions(
@@ -540,21 +554,19 @@ def read_head(
 def version_of(
     manifest: Mapping[str, Any],  # The content of a manifest
     store: Path,  # The store's folder
+    entries: Mapping[str, FileEntry]
+    | None = None,  # Path -> entry, if they are at hand and checked; None: as the manifest lists them
 ) -> ArtifactVersion:
     "The version, its paths checked."
-    entries = [FileEntry(**entry) for entry in manifest["files"]]
-    check_paths(entry.path for entry in entries)
+    if entries is None:
+        listed = [FileEntry(**entry) for entry in manifest["files"]]
+        check_paths(entry.path for entry in listed)
+        entries = {entry.path: entry for entry in listed}
     known = {
         key: value for key, value in manifest.items() if key in ArtifactVersion.__dataclass_fields__
     }
-    return ArtifactVersion(
-        **{
-            **known,
-            "files": {entry.path: entry for entry in entries},
-            "tags": tuple(known.get("tags") or ()),
-        },
-        store=store,
-    )
+    tags = tuple(known.get("tags") or ())
+    return ArtifactVersion(**{**known, "files": dict(entries), "tags": tags}, store=store)
 
 # %% ../../nbs/store/06_artifacts.ipynb #33b4c5a5
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ the next one sweeps it away."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['CHUNK_BYTES', 'CLONE', 'JUST_CHANGED_S', 'SMALL_BYTES', 'RENEW_S', 'ABANDONED_S', 'copy_and_digest', 'KnownDigests',
-           'folder_files', 'read_small', 'Intake', 'is_stored', 'write_small', 'staging_folder', 'take_lock',
-           'sweep_staging']
+__all__ = ['CHUNK_BYTES', 'CLONE', 'ABANDONED_S', 'JUST_CHANGED_S', 'SMALL_BYTES', 'RENEW_S', 'copy_and_digest', 'staging_folder',
+           'take_lock', 'sweep_staging', 'KnownDigests', 'folder_files', 'read_small', 'Intake', 'is_stored',
+           'write_small']
 
 # %% ../../nbs/store/17_intake.ipynb #e4a7bfb6
 import contextlib
@@ -34,7 +34,13 @@ from blake3 import blake3
 
 from ..errors import InputError
 from .files import from_json, to_json
-from .objects import digest_bytes, digest_file, object_path, verified_path
+from mlops_lit.store.objects import (
+    digest_bytes,
+    digest_file,
+    large_hasher,
+    object_path,
+    verified_path,
+)
 
 # %% ../../nbs/store/17_intake.ipynb #51605d60
 CHUNK_BYTES = 1 << 25  # Copied and hashed at a time
@@ -68,7 +74,7 @@ def copy_and_digest(
     progress: Callable[[int], object] = lambda n_bytes: None,  # Told how many bytes came in
 ) -> str:
     "The BLAKE3 digest of the copy, in hexadecimal."
-    hasher, copied = blake3(max_threads=blake3.AUTO), _Copied()
+    hasher, copied = large_hasher(), _Copied()
     with open(source, "rb") as old, open(target, "x+b") as new:
         size = os.fstat(old.fileno()).st_size
         if _clone(old.fileno(), new.fileno()):
@@ -129,6 +135,86 @@ def _copy_all(source: int, target: int, size: int, copied: _Copied) -> None:
         copied.arrive(done)
     except OSError as error:
         copied.arrive(done, error=error)
+
+# %% ../../nbs/store/17_intake.ipynb #5b6f3d80
+def staging_folder(
+    store: Path | None,  # The store's folder; None: a temporary folder
+) -> tuple[Path, int]:
+    "A new folder and a descriptor that holds its lock."
+    if store:
+        (store / "staging").mkdir(exist_ok=True)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix="intake-", dir=store / "staging" if store else None))
+        with contextlib.suppress(FileNotFoundError):  # Swept before it was opened
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            if take_lock(descriptor) is not False and folder.exists():
+                return folder, descriptor
+            os.close(descriptor)  # Swept before it was locked
+
+# %% ../../nbs/store/17_intake.ipynb #94a4b993
+def take_lock(
+    descriptor: int,  # An open file or folder
+) -> bool | None:
+    "Whether nobody else holds its lock, so that we hold it from now on; None where there are no locks."
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+# %% ../../nbs/store/17_intake.ipynb #3e5bba89
+def _remove_staging(folder: Path, descriptor: int, owner: int) -> None:
+    "Remove the folder at the end of its intake; a forked child leaves it to its parent."
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+# %% ../../nbs/store/17_intake.ipynb #fa3d4484
+ABANDONED_S = 86_400.0  # Age of a folder that counts as left behind where there are no locks
+
+# %% ../../nbs/store/17_intake.ipynb #67edfa10
+def sweep_staging(
+    store: Path,  # The store's folder
+) -> int:
+    "How many folders of dead processes were removed."
+    try:
+        names = os.listdir(store / "staging")
+    except FileNotFoundError:
+        return 0
+    return sum(_sweep(store / "staging" / name) for name in names if name.startswith("intake-"))
+
+# %% ../../nbs/store/17_intake.ipynb #116a0ac4
+def _sweep(folder: Path) -> bool:
+    "Whether the folder belonged to nobody and is gone."
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # Its owner, or another sweeper, was faster
+        return False
+    try:
+        free = take_lock(descriptor)
+        if free is None:
+            free = os.fstat(descriptor).st_mtime < time.time() - ABANDONED_S
+        if free:
+            shutil.rmtree(folder, ignore_errors=True)
+        return free
+    finally:
+        os.close(descriptor)
+
+# %% ../../nbs/store/17_intake.ipynb #4de37abc
+@contextlib.contextmanager
+def _staged(store: Path, target: Path) -> Iterator[Path]:
+    "A path to write to; at the end the file is moved to its place in the store in one step."
+    folder, locked = staging_folder(store)
+    try:
+        yield folder / target.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(folder / target.name, target)
+    finally:
+        _remove_staging(folder, locked, os.getpid())
 
 # %% ../../nbs/store/17_intake.ipynb #9c5b55a8
 JUST_CHANGED_S = 0.1  # A file that is younger is hashed again next time
@@ -192,11 +278,11 @@ class KnownDigests:
     def save(self) -> None:
         "Write what is remembered; that it cannot be written costs only time later."
         if self._file and self._changed:
-            scratch = self._file.with_suffix(f".{secrets.token_hex(6)}.tmp")
-            with contextlib.suppress(OSError):
-                self._file.parent.mkdir(parents=True, exist_ok=True)
+            with (
+                contextlib.suppress(OSError),
+                _staged(self._file.parents[1], self._file) as scratch,
+            ):
                 scratch.write_bytes(to_json(self._digests))
-                scratch.replace(self._file)
 
 # %% ../../nbs/store/17_intake.ipynb #d85069e7
 def folder_files(
@@ -438,30 +524,19 @@ def _put(held: bytes | Path, target: Path) -> None:
     if isinstance(held, bytes) and len(held) <= SMALL_BYTES:
         _put_small(os.fspath(target.parent), target.name, held, None)
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
     if not isinstance(held, bytes) and held.parent.parent.name != "objects":
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             os.rename(held, target)
             return
         except OSError as error:
             if error.errno != errno.EXDEV:  # Another file system
                 raise
-    with _staged(target) as scratch:
+    with _staged(target.parents[2], target) as scratch:
         scratch.write_bytes(held) if isinstance(held, bytes) else shutil.copyfile(held, scratch)
+        scratch.chmod(0o444)
 
 # %% ../../nbs/store/17_intake.ipynb #5e145ab9
-@contextlib.contextmanager
-def _staged(target: Path) -> Iterator[Path]:
-    "A path to write an object to, which is moved to its place in one step at the end."
-    folder, locked = staging_folder(target.parents[2])
-    try:
-        yield folder / target.name
-        (folder / target.name).chmod(0o444)
-        os.replace(folder / target.name, target)
-    finally:
-        _remove_staging(folder, locked, os.getpid())
-
-# %% ../../nbs/store/17_intake.ipynb #833894a8
 def _put_small(folder: str, name: str, data: bytes, immutable: str | None) -> None:
     "Put an object straight to its place, as a link to the file that will not change or with one write."
     try:
@@ -469,8 +544,9 @@ def _put_small(folder: str, name: str, data: bytes, immutable: str | None) -> No
             write_small(f"{folder}/{name}", data, 0o444)
     except FileExistsError:
         if os.stat(f"{folder}/{name}").st_size != len(data):
-            with _staged(Path(folder, name)) as scratch:
+            with _staged(Path(folder).parents[1], Path(folder, name)) as scratch:
                 scratch.write_bytes(data)
+                scratch.chmod(0o444)
     except FileNotFoundError:
         os.makedirs(folder, exist_ok=True)
         _put_small(folder, name, data, immutable)
@@ -509,71 +585,3 @@ def _changed_meanwhile(path: str | Path) -> InputError:
     return InputError(
         f"{path} changed while it was read. Add it again when nobody is writing to it."
     )
-
-# %% ../../nbs/store/17_intake.ipynb #5b6f3d80
-def staging_folder(
-    store: Path | None,  # The store's folder; None: a temporary folder
-) -> tuple[Path, int]:
-    "A new folder and a descriptor that holds its lock."
-    if store:
-        (store / "staging").mkdir(exist_ok=True)
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix="intake-", dir=store / "staging" if store else None))
-        with contextlib.suppress(FileNotFoundError):  # Swept before it was opened
-            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-            if take_lock(descriptor) is not False and folder.exists():
-                return folder, descriptor
-            os.close(descriptor)  # Swept before it was locked
-
-# %% ../../nbs/store/17_intake.ipynb #94a4b993
-def take_lock(
-    descriptor: int,  # An open file or folder
-) -> bool | None:
-    "Whether nobody else holds its lock, so that we hold it from now on; None where there are no locks."
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        return None
-    return True
-
-# %% ../../nbs/store/17_intake.ipynb #3e5bba89
-def _remove_staging(folder: Path, descriptor: int, owner: int) -> None:
-    "Remove the folder at the end of its intake; a forked child leaves it to its parent."
-    if os.getpid() == owner:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
-
-# %% ../../nbs/store/17_intake.ipynb #fa3d4484
-ABANDONED_S = 86_400.0  # Age of a folder that counts as left behind where there are no locks
-
-# %% ../../nbs/store/17_intake.ipynb #67edfa10
-def sweep_staging(
-    store: Path,  # The store's folder
-) -> int:
-    "How many folders of dead processes were removed."
-    try:
-        names = os.listdir(store / "staging")
-    except FileNotFoundError:
-        return 0
-    return sum(_sweep(store / "staging" / name) for name in names if name.startswith("intake-"))
-
-# %% ../../nbs/store/17_intake.ipynb #116a0ac4
-def _sweep(folder: Path) -> bool:
-    "Whether the folder belonged to nobody and is gone."
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:  # Its owner, or another sweeper, was faster
-        return False
-    try:
-        free = take_lock(descriptor)
-        if free is None:
-            free = os.fstat(descriptor).st_mtime < time.time() - ABANDONED_S
-        if free:
-            shutil.rmtree(folder, ignore_errors=True)
-        return free
-    finally:
-        os.close(descriptor)

@@ -207,6 +207,8 @@ def close_if_crashed(
         closed = _crashed(folder, again)
         with contextlib.suppress(PermissionError):  # Somebody who may only read sees the same
             write_record(folder, closed)
+            for left in folder.glob(".run.json.*.tmp"):  # The death cut a change off
+                left.unlink(missing_ok=True)
     return closed
 
 # %% ../../nbs/store/05_runs.ipynb #33d14bb4
