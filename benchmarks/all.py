@@ -1,4 +1,4 @@
-"""Run every topic and write what they print to RESULTS.md: `python benchmarks/all.py`, about twenty minutes on two cores."""
+"""Run every topic and write what they print to RESULTS.md: `python benchmarks/all.py`, about half an hour on two cores."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import time
 
 from bench import HERE, machine
 
-TOPICS = ["log_calls", "start", "query", "writers", "system_metrics", "kill"]
+TOPICS = ["log_calls", "start", "query", "writers", "artifacts", "system_metrics", "kill"]
 QUICK = {
     "log_calls": ["--calls", "2000", "--killed-after", "500"],
     "start": ["--rounds", "3"],
     "query": ["--runs", "50", "--histories", "5", "--steps", "1000"],
     "writers": ["--steps", "200"],
+    "artifacts": ["--files", "1000", "--large-bytes", "100000000", "--rounds", "2"],
     "system_metrics": ["--seconds", "5"],
     "kill": ["--rounds", "20"],
 }

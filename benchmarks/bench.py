@@ -17,17 +17,26 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 VENVS = HERE / ".venvs"
-PEERS = ["trackio", "wandb", "mlflow", "tensorboardX", "aim"]  # Distributions, each with its venv
+PEERS = [
+    "trackio",
+    "wandb",
+    "mlflow",
+    "tensorboardX",
+    "aim",
+    "dvc",
+]  # Distributions, each with its venv
 # Tool, as the tables name it -> the interpreter that has it; None: the one that runs the script
 HOMES = {
     "raw write": None,
     "mlops_lit": None,
+    "mlops_lit linked": None,
     "trackio": "trackio",
     "wandb offline": "wandb",
     "tensorboardX": "tensorboardX",
     "mlflow file": "mlflow",
     "mlflow sqlite": "mlflow",
     "aim": "aim",
+    "dvc": "dvc",
 }
 MARK = "RESULT "  # Begins the line of standard output that holds a snippet's result
 
@@ -54,7 +63,7 @@ def environment(folder: Path) -> dict[str, str]:
     """This process's environment, with every tool kept local and quiet."""
     home = VENVS / "home"
     home.mkdir(parents=True, exist_ok=True)
-    unset = ("MLOPS_LIT_", "WANDB_", "MLFLOW_", "TRACKIO_", "AIM_", "PYTHONPATH")
+    unset = ("MLOPS_LIT_", "WANDB_", "MLFLOW_", "TRACKIO_", "AIM_", "DVC_", "PYTHONPATH")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(unset)}
     return {
         **kept,
@@ -62,8 +71,14 @@ def environment(folder: Path) -> dict[str, str]:
         "TRACKIO_DIR": str(folder / "trackio"),
         "WANDB_MODE": "offline",
         "WANDB_ERROR_REPORTING": "false",
+        "WANDB_DATA_DIR": str(folder / "wandb-data"),
+        "WANDB_CACHE_DIR": str(folder / "wandb-cache"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ALLOW_FILE_STORE": "true",
+        "DVC_NO_ANALYTICS": "true",
+        "DVC_SITE_CACHE_DIR": str(folder / "dvc-site"),
+        "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc"),
+        "DVC_SYSTEM_CONFIG_DIR": str(home / "dvc"),
         "DO_NOT_TRACK": "true",
         "GIT_PYTHON_REFRESH": "quiet",
     }

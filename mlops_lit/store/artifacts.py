@@ -10,10 +10,10 @@ was recorded as the input of a run can be checked years later."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['MANIFEST_FORMAT', 'TABLE_SUFFIXES', 'VERSION', 'MANIFEST_FILE', 'FileEntry', 'Manifest', 'ArtifactVersion',
-           'read_table', 'table_columns', 'parse_ref', 'content_digest', 'versions', 'put_version', 'check_paths',
-           'numbered_manifest', 'waiting_versions', 'read_version', 'version_of', 'VersionDiff', 'diff_versions',
-           'remove_files']
+__all__ = ['MANIFEST_FORMAT', 'TABLE_SUFFIXES', 'VERSION', 'MANIFEST_FILE', 'PLAIN_PATH', 'HEAD_BYTES', 'FILES_BEGIN',
+           'FileEntry', 'Manifest', 'ArtifactVersion', 'read_table', 'table_columns', 'parse_ref', 'content_digest',
+           'versions', 'put_version', 'check_paths', 'numbered_manifest', 'waiting_versions', 'read_version',
+           'read_head', 'version_of', 'VersionDiff', 'diff_versions', 'remove_files']
 
 # %% ../../nbs/store/06_artifacts.ipynb #c0e15b25
 import os
@@ -35,7 +35,14 @@ from mlops_lit.store.files import (
     to_json,
     write_atomic,
 )
-from .intake import Intake, copy_and_digest
+from mlops_lit.store.intake import (
+    SMALL_BYTES,
+    Intake,
+    copy_and_digest,
+    read_small,
+    sweep_staging,
+    write_small,
+)
 from mlops_lit.store.objects import (
     check_digest,
     digest_bytes,
@@ -185,8 +192,11 @@ class ArtifactVersion(Manifest):
         wanted = [self.entry(file) for file in self.files if file.startswith(path_prefix)]
         if not wanted:
             self.entry(path_prefix or None)  # Says why there is nothing
+        for inside in {entry.path.rpartition("/")[0] for entry in wanted}:
+            _make_folder(folder, inside)
+        large = [entry for entry in wanted if not _copy_small(self, entry, folder)]
         with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
-            list(pool.map(lambda entry: _copy_out(self, entry, folder), wanted))
+            list(pool.map(lambda entry: _copy_out(self, entry, folder), large))
         return folder
 
     def file(
@@ -228,14 +238,41 @@ class ArtifactVersion(Manifest):
         return read_version(self.store, self.name, int(number[1:]))
 
 # %% ../../nbs/store/06_artifacts.ipynb #586c9a1b
-def _copy_out(version: ArtifactVersion, entry: FileEntry, folder: Path) -> None:
-    "Copy one file into the folder, unless it is there already."
-    target = folder / entry.path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.parent.resolve() != folder.resolve() / Path(entry.path).parent:
+def _make_folder(folder: Path, inside: str) -> None:
+    "Make a folder of a download; a link on the way is an error."
+    target = folder / inside
+    if target.resolve() != folder.resolve() / inside:
         raise InputError(
             f"{target} lies outside {folder}: a folder on the way is a link. Remove the link."
         )
+    target.mkdir(parents=True, exist_ok=True)
+
+# %% ../../nbs/store/06_artifacts.ipynb #ae165318
+def _copy_small(version: ArtifactVersion, entry: FileEntry, folder: Path) -> bool:
+    "Whether it was a small file that is not there yet, and now is: read whole, checked, written."
+    target = f"{folder}/{entry.path}"
+    if entry.ref is not None or entry.size_bytes > SMALL_BYTES or os.path.lexists(target):
+        return False
+    source = f"{version.store}/objects/{entry.digest[:2]}/{entry.digest[2:]}"
+    try:
+        data = read_small(source, entry.size_bytes)
+    except FileNotFoundError:  # On a bucket, or lost: the other way fetches it or says so
+        return False
+    check_digest(Path(source), entry.digest, digest_bytes(data))
+    scratch = f"{target.rpartition('/')[0]}/.{secrets.token_hex(8)}.tmp"
+    try:
+        write_small(scratch, data)
+        os.rename(scratch, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(scratch)
+        raise
+    return True
+
+# %% ../../nbs/store/06_artifacts.ipynb #79a6d420
+def _copy_out(version: ArtifactVersion, entry: FileEntry, folder: Path) -> None:
+    "Copy one file into the folder, unless it is there already."
+    target = folder / entry.path
     if (
         target.is_file()
         and target.stat().st_size == entry.size_bytes
@@ -364,10 +401,11 @@ def put_version(
         raise InputError(f"Artifact {name!r} has no files. Add one before logging it.")
     check_paths(files)
     intake = intake or Intake(store)
-    entries = {path: _entry(path, content, intake) for path, content in files.items()}
+    entries = {path: _entry(path, files[path], intake) for path in sorted(files)}
     stored = [(entry.digest, entry.size_bytes) for entry in entries.values() if entry.ref is None]
     (store / "objects").mkdir(parents=True, exist_ok=True)
     intake.place(store / "objects", stored)
+    sweep_staging(store)
     manifest = {
         "format": MANIFEST_FORMAT,
         "name": name,
@@ -379,9 +417,10 @@ def put_version(
         "tags": sorted(fields.get("tags") or ()),
         "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "digest": content_digest(entries),
-        "files": [entries[path].as_dict() for path in sorted(entries)],
+        "files": [entry.as_dict() for entry in entries.values()],
     }
-    return _claim(store, manifest) if remote_of(store) is None else _spool(store, manifest)
+    claim = _claim if remote_of(store) is None else _spool
+    return claim(store, manifest, entries)
 
 # %% ../../nbs/store/06_artifacts.ipynb #065b8362
 def _entry(path: str, content: bytes | FileEntry, intake: Intake) -> FileEntry:
@@ -391,11 +430,17 @@ def _entry(path: str, content: bytes | FileEntry, intake: Intake) -> FileEntry:
     return FileEntry(path, *intake.take_bytes(content))
 
 # %% ../../nbs/store/06_artifacts.ipynb #b4a4a963
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(?:/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99})*")
+
+# %% ../../nbs/store/06_artifacts.ipynb #54a747bc
 def check_paths(
     paths: Iterable[str],  # Relative paths of the files of one version
 ) -> None:
     "Raise for a path that leaves the artifact, and for a file that is also a folder."
-    known = set(map(check_relative_path, paths))
+    known = set(paths)
+    for path in known:
+        if not PLAIN_PATH.fullmatch(path):
+            check_relative_path(path)
     folders = {path.rpartition("/")[0] for path in known if "/" in path}
     while folders:
         if both := sorted(known & folders):
@@ -404,22 +449,39 @@ def check_paths(
             )
         folders = {path.rpartition("/")[0] for path in folders if "/" in path}
 
-# %% ../../nbs/store/06_artifacts.ipynb #54a747bc
-def _claim(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
+# %% ../../nbs/store/06_artifacts.ipynb #613b7eb9
+def _claim(
+    store: Path, manifest: dict[str, Any], entries: Mapping[str, FileEntry]
+) -> ArtifactVersion:
     "Write the manifest under the next free number, unless the latest version is equal."
-    name, digest = manifest["name"], manifest["digest"]
+    name = manifest["name"]
     while True:
         numbers = versions(store, name)
-        if (
-            numbers
-            and (latest := read_version(store, name, numbers[-1])).digest == digest
-            and not latest.removed
-        ):
-            return latest
+        if equal := _equal_version(store, manifest, entries, numbers):
+            return equal
         number = numbers[-1] + 1 if numbers else 1
         numbered = numbered_manifest(manifest, number)
         if create_once(store / "artifacts" / name / f"v{number}.json", numbered):
-            return version_of(from_json(numbered), store)
+            return version_of(from_json(numbered), store, entries)
+
+# %% ../../nbs/store/06_artifacts.ipynb #6e6c3796
+def _equal_version(
+    store: Path,
+    manifest: Mapping[str, Any],
+    entries: Mapping[str, FileEntry],
+    numbers: list[int],
+) -> ArtifactVersion | None:
+    "The latest version if it holds the same files."
+    if not numbers:
+        return None
+    head = read_head(store, manifest["name"], numbers[-1])
+    if head.get("removed") or head["digest"] != manifest["digest"]:
+        return None
+    if any(
+        entry.ref for entry in entries.values()
+    ):  # Of these it may say more than the digest does
+        return read_version(store, manifest["name"], numbers[-1])
+    return version_of(head, store, entries)
 
 # %% ../../nbs/store/06_artifacts.ipynb #178dd453
 def numbered_manifest(
@@ -438,15 +500,17 @@ def numbered_manifest(
     )
 
 # %% ../../nbs/store/06_artifacts.ipynb #5552010a
-def _spool(store: Path, manifest: dict[str, Any]) -> ArtifactVersion:
+def _spool(
+    store: Path, manifest: dict[str, Any], entries: Mapping[str, FileEntry]
+) -> ArtifactVersion:
     "Keep the manifest until its number is claimed in the bucket, unless the latest version seen is equal."
     name, numbers = manifest["name"], versions(store, manifest["name"])
-    if numbers and not waiting_versions(store, name):
-        latest = read_version(store, name, numbers[-1])
-        if latest.digest == manifest["digest"] and not latest.removed:
-            return latest
+    if not waiting_versions(store, name) and (
+        equal := _equal_version(store, manifest, entries, numbers)
+    ):
+        return equal
     label = spool_version(store, manifest)
-    return version_of({**manifest, "version": label}, store)
+    return version_of({**manifest, "version": label}, store, entries)
 
 # %% ../../nbs/store/06_artifacts.ipynb #35fe5723
 def waiting_versions(
@@ -471,24 +535,41 @@ def read_version(
     return version_of(manifest, store)
 
 # %% ../../nbs/store/06_artifacts.ipynb #92e7950e
+HEAD_BYTES = 1 << 16  # Read before the rest of a manifest is needed
+FILES_BEGIN = b'\n  "files": [\n    {'
+
+# %% ../../nbs/store/06_artifacts.ipynb #82a4802e
+def read_head(
+    store: Path,  # The store's folder
+    name: str,  # Name of the artifact
+    number: int,  # Its number, 3 for v3
+) -> dict[str, Any]:
+    "What a manifest says, without the files."
+    path = store / "artifacts" / name / f"v{number}.json"
+    with path.open("rb") as file:
+        begin, files, _ = file.read(HEAD_BYTES).partition(FILES_BEGIN)
+        if not files:
+            return from_json(begin + file.read())
+    found = from_json(begin + b'\n  "files": []\n}')
+    return found if "digest" in found else from_json(path.read_bytes())
+
+# %% ../../nbs/store/06_artifacts.ipynb #f8e0ca9e
 def version_of(
     manifest: Mapping[str, Any],  # The content of a manifest
     store: Path,  # The store's folder
+    entries: Mapping[str, FileEntry]
+    | None = None,  # Path -> entry, if they are at hand and checked; None: as the manifest lists them
 ) -> ArtifactVersion:
     "The version, its paths checked."
-    entries = [FileEntry(**entry) for entry in manifest["files"]]
-    check_paths(entry.path for entry in entries)
+    if entries is None:
+        listed = [FileEntry(**entry) for entry in manifest["files"]]
+        check_paths(entry.path for entry in listed)
+        entries = {entry.path: entry for entry in listed}
     known = {
         key: value for key, value in manifest.items() if key in ArtifactVersion.__dataclass_fields__
     }
-    return ArtifactVersion(
-        **{
-            **known,
-            "files": {entry.path: entry for entry in entries},
-            "tags": tuple(known.get("tags") or ()),
-        },
-        store=store,
-    )
+    tags = tuple(known.get("tags") or ())
+    return ArtifactVersion(**{**known, "files": dict(entries), "tags": tags}, store=store)
 
 # %% ../../nbs/store/06_artifacts.ipynb #33b4c5a5
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ def create_once(
     data: bytes,  # Its whole content
 ) -> bool:
     "Create `path` with `data`; False, changing nothing, when it exists already."
+    if (done := _link_unnamed(path, data)) is not None:
+        return done
     with _temporary(path, data) as temporary:
         try:
             os.link(temporary, path)
@@ -49,6 +51,26 @@ def create_once(
             return False
         except OSError:  # A file system without hard links, e.g. of a memory stick
             return _create_without_link(path, data)
+    return True
+
+# %% ../../nbs/store/01_files.ipynb #da92834e
+def _link_unnamed(path: Path, data: bytes) -> bool | None:
+    "The same with a file that has no name before it gets its own; None where the system cannot do that."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = os.open(path.parent, os.O_WRONLY | os.O_CLOEXEC | os.O_TMPFILE, 0o666)
+    except (AttributeError, OSError):
+        return None
+    with open(file, "wb") as unnamed:
+        unnamed.write(data)
+        unnamed.flush()
+        os.fsync(file)
+        try:  # With a folder's descriptor the call follows the link to the open file
+            os.link(f"/proc/self/fd/{file}", path, src_dir_fd=file, follow_symlinks=True)
+        except FileExistsError:
+            return False
+        except OSError:
+            return None
     return True
 
 # %% ../../nbs/store/01_files.ipynb #8ea4152c

@@ -10,8 +10,9 @@ the next one sweeps it away."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['CHUNK_BYTES', 'CLONE', 'JUST_CHANGED_S', 'SMALL_BYTES', 'RENEW_S', 'copy_and_digest', 'KnownDigests', 'folder_files',
-           'Intake', 'is_stored', 'staging_folder', 'take_lock', 'sweep_staging']
+__all__ = ['CHUNK_BYTES', 'CLONE', 'ABANDONED_S', 'JUST_CHANGED_S', 'SMALL_BYTES', 'RENEW_S', 'copy_and_digest', 'staging_folder',
+           'take_lock', 'sweep_staging', 'KnownDigests', 'folder_files', 'read_small', 'Intake', 'is_stored',
+           'write_small']
 
 # %% ../../nbs/store/17_intake.ipynb #e4a7bfb6
 import contextlib
@@ -25,15 +26,21 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from blake3 import blake3
 
 from ..errors import InputError
-from .files import from_json, to_json, write_atomic
-from .objects import digest_bytes, digest_file, object_path, verified_path
+from .files import from_json, to_json
+from mlops_lit.store.objects import (
+    digest_bytes,
+    digest_file,
+    large_hasher,
+    object_path,
+    verified_path,
+)
 
 # %% ../../nbs/store/17_intake.ipynb #51605d60
 CHUNK_BYTES = 1 << 25  # Copied and hashed at a time
@@ -67,7 +74,7 @@ def copy_and_digest(
     progress: Callable[[int], object] = lambda n_bytes: None,  # Told how many bytes came in
 ) -> str:
     "The BLAKE3 digest of the copy, in hexadecimal."
-    hasher, copied = blake3(max_threads=blake3.AUTO), _Copied()
+    hasher, copied = large_hasher(), _Copied()
     with open(source, "rb") as old, open(target, "x+b") as new:
         size = os.fstat(old.fileno()).st_size
         if _clone(old.fileno(), new.fileno()):
@@ -129,13 +136,93 @@ def _copy_all(source: int, target: int, size: int, copied: _Copied) -> None:
     except OSError as error:
         copied.arrive(done, error=error)
 
+# %% ../../nbs/store/17_intake.ipynb #5b6f3d80
+def staging_folder(
+    store: Path | None,  # The store's folder; None: a temporary folder
+) -> tuple[Path, int]:
+    "A new folder and a descriptor that holds its lock."
+    if store:
+        (store / "staging").mkdir(exist_ok=True)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix="intake-", dir=store / "staging" if store else None))
+        with contextlib.suppress(FileNotFoundError):  # Swept before it was opened
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            if take_lock(descriptor) is not False and folder.exists():
+                return folder, descriptor
+            os.close(descriptor)  # Swept before it was locked
+
+# %% ../../nbs/store/17_intake.ipynb #94a4b993
+def take_lock(
+    descriptor: int,  # An open file or folder
+) -> bool | None:
+    "Whether nobody else holds its lock, so that we hold it from now on; None where there are no locks."
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+# %% ../../nbs/store/17_intake.ipynb #3e5bba89
+def _remove_staging(folder: Path, descriptor: int, owner: int) -> None:
+    "Remove the folder at the end of its intake; a forked child leaves it to its parent."
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+# %% ../../nbs/store/17_intake.ipynb #fa3d4484
+ABANDONED_S = 86_400.0  # Age of a folder that counts as left behind where there are no locks
+
+# %% ../../nbs/store/17_intake.ipynb #67edfa10
+def sweep_staging(
+    store: Path,  # The store's folder
+) -> int:
+    "How many folders of dead processes were removed."
+    try:
+        names = os.listdir(store / "staging")
+    except FileNotFoundError:
+        return 0
+    return sum(_sweep(store / "staging" / name) for name in names if name.startswith("intake-"))
+
+# %% ../../nbs/store/17_intake.ipynb #116a0ac4
+def _sweep(folder: Path) -> bool:
+    "Whether the folder belonged to nobody and is gone."
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # Its owner, or another sweeper, was faster
+        return False
+    try:
+        free = take_lock(descriptor)
+        if free is None:
+            free = os.fstat(descriptor).st_mtime < time.time() - ABANDONED_S
+        if free:
+            shutil.rmtree(folder, ignore_errors=True)
+        return free
+    finally:
+        os.close(descriptor)
+
+# %% ../../nbs/store/17_intake.ipynb #4de37abc
+@contextlib.contextmanager
+def _staged(store: Path, target: Path) -> Iterator[Path]:
+    "A path to write to; at the end the file is moved to its place in the store in one step."
+    folder, locked = staging_folder(store)
+    try:
+        yield folder / target.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(folder / target.name, target)
+    finally:
+        _remove_staging(folder, locked, os.getpid())
+
 # %% ../../nbs/store/17_intake.ipynb #9c5b55a8
 JUST_CHANGED_S = 0.1  # A file that is younger is hashed again next time
 
 # %% ../../nbs/store/17_intake.ipynb #c671f8c0
 def _mark(found: os.stat_result) -> list[int]:
     "What differs as soon as the file is written to or replaced."
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+    return [found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns]
 
 # %% ../../nbs/store/17_intake.ipynb #9ca1f6fb
 class KnownDigests:
@@ -148,7 +235,7 @@ class KnownDigests:
     ):
         import platform
 
-        self.root = os.path.abspath(root)
+        self.root, self._store = os.path.abspath(root), store
         place = digest_bytes(to_json([platform.node(), self.root]))[:32]
         self._file = store / "known" / f"{place}.json" if store else None
         self._digests: dict[str, list] = {}  # Name -> mark and digest
@@ -163,8 +250,19 @@ class KnownDigests:
         found: os.stat_result,  # What the file system says of it now
     ) -> str | None:
         "Its digest, or None when it may have changed."
-        known = self._digests.get(name)
-        return known[4] if known and known[:4] == _mark(found) else None
+        known, mark = self._digests.get(name), _mark(found)
+        if known and known[:4] == mark:
+            return known[4]
+        if known and known[:3] == mark[:3] and self._is_object(known[4], found):
+            return known[4]
+        return None
+
+    def _is_object(self, digest: str, found: os.stat_result) -> bool:
+        "Whether the file is linked to the store's object; linking it set the inode's time."
+        with contextlib.suppress(OSError):
+            path = f"{self._store}/objects/{digest[:2]}/{digest[2:]}"
+            return self._store is not None and os.path.samestat(os.stat(path), found)
+        return False
 
     def note(
         self,
@@ -180,8 +278,11 @@ class KnownDigests:
     def save(self) -> None:
         "Write what is remembered; that it cannot be written costs only time later."
         if self._file and self._changed:
-            with contextlib.suppress(OSError):
-                write_atomic(self._file, to_json(self._digests))
+            with (
+                contextlib.suppress(OSError),
+                _staged(self._file.parents[1], self._file) as scratch,
+            ):
+                scratch.write_bytes(to_json(self._digests))
 
 # %% ../../nbs/store/17_intake.ipynb #d85069e7
 def folder_files(
@@ -223,6 +324,18 @@ def _regular(entry: os.DirEntry[str]) -> os.stat_result:
 SMALL_BYTES = 1 << 20  # Up to here a file is read whole
 
 # %% ../../nbs/store/17_intake.ipynb #4dbf6925
+def read_small(
+    path: str | Path,  # An existing file
+    size: int,  # How long it should be
+) -> bytes:
+    "Its bytes, and one more when it is longer."
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, size + 1)
+    finally:
+        os.close(file)
+
+# %% ../../nbs/store/17_intake.ipynb #d811ca3b
 class Intake:
     "Bytes on their way into a store."
 
@@ -296,8 +409,7 @@ class Intake:
         return found
 
     def _take_small(self, path: str, found: os.stat_result, immutable: bool) -> tuple[str, int]:
-        with open(path, "rb", buffering=0) as file:
-            data = file.read(found.st_size + 1)
+        data = read_small(path, found.st_size)
         if len(data) != found.st_size:
             raise _changed_meanwhile(path)
         digest = digest_bytes(data)
@@ -408,60 +520,59 @@ def is_stored(
 
 # %% ../../nbs/store/17_intake.ipynb #b8baa348
 def _put(held: bytes | Path, target: Path) -> None:
-    "Bring bytes to their place in the store in one step."
-    if isinstance(held, bytes):
-        write_atomic(target, held)
-        target.chmod(0o444)
+    "Bring bytes to their place in the store."
+    if isinstance(held, bytes) and len(held) <= SMALL_BYTES:
+        _put_small(os.fspath(target.parent), target.name, held, None)
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if held.parent.parent.name == "objects":
-        _copy_in(held, target)
-        return
-    try:
-        os.rename(held, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:  # Another file system
-            raise
-        _copy_in(held, target)
+    if not isinstance(held, bytes) and held.parent.parent.name != "objects":
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(held, target)
+            return
+        except OSError as error:
+            if error.errno != errno.EXDEV:  # Another file system
+                raise
+    with _staged(target.parents[2], target) as scratch:
+        scratch.write_bytes(held) if isinstance(held, bytes) else shutil.copyfile(held, scratch)
+        scratch.chmod(0o444)
 
 # %% ../../nbs/store/17_intake.ipynb #5e145ab9
-def _copy_in(source: Path, target: Path) -> None:
-    "Copy a file and let it appear whole."
-    scratch = target.parent / f".{target.name[:16]}.{secrets.token_hex(6)}.tmp"
-    try:
-        shutil.copyfile(source, scratch)
-        scratch.chmod(0o444)
-        os.replace(scratch, target)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-# %% ../../nbs/store/17_intake.ipynb #833894a8
 def _put_small(folder: str, name: str, data: bytes, immutable: str | None) -> None:
     "Put an object straight to its place, as a link to the file that will not change or with one write."
     try:
         if immutable is None or not _linked(immutable, f"{folder}/{name}"):
-            file = os.open(
-                f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444
-            )
-            try:
-                written = os.write(file, data)
-            finally:
-                os.close(file)
-            if written != len(data):
-                _put(data, Path(folder, name))
+            write_small(f"{folder}/{name}", data, 0o444)
     except FileExistsError:
         if os.stat(f"{folder}/{name}").st_size != len(data):
-            _put(data, Path(folder, name))
+            with _staged(Path(folder).parents[1], Path(folder, name)) as scratch:
+                scratch.write_bytes(data)
+                scratch.chmod(0o444)
     except FileNotFoundError:
         os.makedirs(folder, exist_ok=True)
         _put_small(folder, name, data, immutable)
 
 # %% ../../nbs/store/17_intake.ipynb #74903f69
+def write_small(
+    path: str | Path,  # The file; it must not exist
+    data: bytes,  # Its whole content
+    mode: int = 0o666,  # Rights, less what the process takes away
+) -> None:
+    "Make the file with one write, or with more when the system stops in between."
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        done = os.write(file, data)
+        while done < len(data):
+            done += os.write(file, data[done:])
+    finally:
+        os.close(file)
+
+# %% ../../nbs/store/17_intake.ipynb #a85412f6
 def _linked(path: str | Path, target: str | Path) -> bool:
     "Whether `target` is the same file now, read-only."
     try:
         os.link(path, target)
-        os.chmod(target, 0o444)
+        if stat.S_IMODE(os.stat(target).st_mode) != 0o444:
+            os.chmod(target, 0o444)
     except FileExistsError:
         raise
     except OSError:
@@ -474,56 +585,3 @@ def _changed_meanwhile(path: str | Path) -> InputError:
     return InputError(
         f"{path} changed while it was read. Add it again when nobody is writing to it."
     )
-
-# %% ../../nbs/store/17_intake.ipynb #5b6f3d80
-def staging_folder(
-    store: Path | None,  # The store's folder; None: a temporary folder
-) -> tuple[Path, int]:
-    "A new folder and a descriptor that holds its lock."
-    if store:
-        (store / "staging").mkdir(exist_ok=True)
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix="intake-", dir=store / "staging" if store else None))
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        if take_lock(descriptor) and folder.exists():
-            return folder, descriptor
-        os.close(descriptor)  # Swept before it was locked
-
-# %% ../../nbs/store/17_intake.ipynb #94a4b993
-def take_lock(
-    descriptor: int,  # An open file or folder
-) -> bool:
-    "Whether nobody else holds its lock; it is held from now on, as far as the file system has locks."
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        return True
-    return True
-
-# %% ../../nbs/store/17_intake.ipynb #3e5bba89
-def _remove_staging(folder: Path, descriptor: int, owner: int) -> None:
-    "Remove the folder at the end of its intake; a forked child leaves it to its parent."
-    if os.getpid() == owner:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
-
-# %% ../../nbs/store/17_intake.ipynb #fa3d4484
-def sweep_staging(
-    store: Path,  # The store's folder
-) -> int:
-    "How many folders of dead processes were removed."
-    swept = 0
-    for folder in (store / "staging").glob("intake-*"):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                if take_lock(descriptor):
-                    shutil.rmtree(folder)
-                    swept += 1
-            finally:
-                os.close(descriptor)
-    return swept

@@ -9,8 +9,8 @@ stored once, whoever stores it, and a name can never come to mean other bytes. R
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['digest_bytes', 'digest_file', 'CorruptObject', 'object_path', 'put_bytes', 'located_path', 'verified_path',
-           'check_digest']
+__all__ = ['digest_bytes', 'large_hasher', 'digest_file', 'CorruptObject', 'object_path', 'put_bytes', 'located_path',
+           'verified_path', 'check_digest']
 
 # %% ../../nbs/store/03_objects.ipynb #2ea05499
 import os
@@ -28,11 +28,21 @@ def digest_bytes(
     return blake3(data).hexdigest()
 
 # %% ../../nbs/store/03_objects.ipynb #efb57b93
+_threads_of: list[int] = []  # Process that has BLAKE3's threads, once there is one
+
+# %% ../../nbs/store/03_objects.ipynb #943faf83
+def large_hasher() -> blake3:
+    "A hasher for much data, on all cores where this process can have threads for it."
+    if not _threads_of:
+        _threads_of.append(os.getpid())
+    return blake3(max_threads=blake3.AUTO if _threads_of == [os.getpid()] else 1)
+
+# %% ../../nbs/store/03_objects.ipynb #25915b34
 def digest_file(
     path: Path,  # An existing file
 ) -> str:
     "The BLAKE3 digest of the file's content in hexadecimal."
-    hasher = blake3(max_threads=blake3.AUTO)
+    hasher = large_hasher()
     if os.path.getsize(path) == 0:
         return hasher.hexdigest()  # An empty file cannot be memory-mapped
     return hasher.update_mmap(path).hexdigest()

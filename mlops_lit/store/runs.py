@@ -221,6 +221,8 @@ def close_if_crashed(
         if not is_mirrored(folder):
             with contextlib.suppress(PermissionError):  # Somebody who may only read sees the same
                 write_record(folder, closed)
+                for left in folder.glob(".run.json.*.tmp"):  # The death cut a change off
+                    left.unlink(missing_ok=True)
     return closed
 
 # %% ../../nbs/store/05_runs.ipynb #33d14bb4

@@ -30,6 +30,7 @@ from mlops_lit.store.artifacts import (
     parse_ref,
     waiting_versions,
     put_version,
+    read_head,
     read_version,
     remove_files,
     versions,
@@ -67,10 +68,13 @@ def find_version(
 # %% ../../nbs/store/19_versions.ipynb #0a51b48e
 def _newest(store: Path, name: str, numbers: list[int]) -> ArtifactVersion:
     "The version with the highest number whose files were not removed."
-    for number in reversed(numbers):
-        if not (found := read_version(store, name, number)).removed:
-            return found
-    return found
+    return read_version(store, name, _newest_number(store, name, numbers))
+
+
+def _newest_number(store: Path, name: str, numbers: list[int]) -> int:
+    "The same, the number only."
+    kept = (n for n in reversed(numbers) if not read_head(store, name, n).get("removed"))
+    return next(kept, numbers[0])
 
 
 def _no_such(name: str, label: str, numbers: list[int], labels: list[str]) -> InputError:
@@ -170,9 +174,12 @@ class Labels(Artifacts):
         name: str,  # Name of the artifact
     ) -> dict[str, str]:
         "Alias -> version, `latest` among them."
-        numbers = versions(self.folder, name)
-        latest = {"latest": find_version(self.folder, name).version} if numbers else {}
-        return {**aliases(self.folder / "journal", name), **latest}
+        known, numbers = aliases(self.folder / "journal", name), versions(self.folder, name)
+        if waiting := pending_versions(self.folder, name):
+            known["latest"] = waiting[-1].version
+        elif numbers:
+            known["latest"] = f"v{_newest_number(self.folder, name, numbers)}"
+        return known
 
     def set_alias(
         self,

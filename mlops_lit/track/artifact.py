@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import InputError, NotSupported, did_you_mean
-from ..store.artifacts import ArtifactVersion, FileEntry
+from ..store.artifacts import ArtifactVersion, FileEntry, check_paths
 from ..store.files import check_name, check_relative_path, from_json, to_json
 from ..store.intake import Intake, folder_files
 
@@ -108,7 +108,10 @@ class FileSet:
                 f"There is no folder {str(local_path)!r} to add to artifact {self.name!r}."
             )
         found = folder_files(folder)
-        inside = {file: self._free(f"{name}/{file}" if name else file, overwrite) for file in found}
+        inside = {file: f"{name}/{file}" if name else file for file in found}
+        check_paths(inside.values())
+        for file in sorted(self.files.keys() & set(inside.values())):
+            self._free(file, overwrite)
         for file, known in _take(self.intake, folder, found, policy).items():
             self.files[inside[file]] = FileEntry(inside[file], *known)
         return self
