@@ -44,14 +44,15 @@ Modules:
 - `mlops_lit.site.reports`: The newest run of each report becomes a page that says which run it is.
 - `mlops_lit.site.runs`: One page lists every run; one page for each run shows what went in, what came out and how to do it again.
 - `mlops_lit.site.stage`: Notebooks as people write them become notebooks as a renderer can read them.
-- `mlops_lit.store.artifacts`: `loans:v3` means the same bytes for ever, whoever asks.
 - `mlops_lit.store.catalog`: An index of the files, never the truth: delete it and it comes back equal.
 - `mlops_lit.store.cleanup`: What could be freed, shown first; what is in use is not among it.
+- `mlops_lit.store.commit`: Bytes first, the manifest last, under a number that nobody else gets.
 - `mlops_lit.store.files`: Writing a file so that a reader never sees half of it, and JSON that keeps NaN.
 - `mlops_lit.store.history`: Every point that was logged, in any order, none dropped.
 - `mlops_lit.store.intake`: Ten thousand files or one of two gigabytes: read once, hashed once, written once.
 - `mlops_lit.store.journal`: Who moved `production`, when, and from where: a list of entries that can be added to and not quietly changed.
 - `mlops_lit.store.lineage`: Which data became which model: everything a version came from, and everything that came of it.
+- `mlops_lit.store.manifest`: What is written down of a version: its files by digest, who made it, and when.
 - `mlops_lit.store.mirror`: A team's store is a bucket; the folder here is a copy of it that fills as it is read.
 - `mlops_lit.store.objects`: Bytes kept once, under the digest of what they are, and checked each time they are read.
 - `mlops_lit.store.overview`: One row per run, one column per fact, and a condition in SQL over them.

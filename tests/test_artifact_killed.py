@@ -139,7 +139,8 @@ def test_eight_writers_of_one_artifact_get_each_number_once(tmp_path):
         for n in range(8)
     ]
     for writer in writers:
-        assert writer.stdout and writer.stdout.readline() == "ready\n"
+        assert writer.stdout
+        assert writer.stdout.readline() == "ready\n"
     for writer in writers:
         assert writer.stdin
         writer.stdin.write("\n")

@@ -23,7 +23,6 @@ import mlops_lit as lit
 from mlops_lit.errors import InputError
 from mlops_lit.settings import load_settings
 from mlops_lit.store import catalog as catalog_page
-from mlops_lit.store.artifacts import put_version
 from mlops_lit.store.catalog import (
     REVISION,
     all_versions,
@@ -36,6 +35,7 @@ from mlops_lit.store.catalog import (
     schema_of,
     team_engine,
 )
+from mlops_lit.store.commit import put_version
 from mlops_lit.store.files import from_json, to_json, write_atomic
 from mlops_lit.store.journal import append_entry, move_alias
 from mlops_lit.store.runs import create_run_folder, read_record, this_process, write_record

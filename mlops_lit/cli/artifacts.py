@@ -35,7 +35,8 @@ from mlops_lit.cli.tables import (
 from ..errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from mlops_lit.store.artifacts import ArtifactVersion, FileEntry
+    from mlops_lit.store.artifacts import ArtifactVersion
+    from mlops_lit.store.manifest import FileEntry
     from mlops_lit.store.store import Store
 
 # %% ../../nbs/cli/11_artifacts.ipynb #2b5d9842
@@ -194,7 +195,7 @@ def _draft(
 # %% ../../nbs/cli/11_artifacts.ipynb #65590edf
 def _check_alias(alias: str) -> None:
     "Refuse what cannot be an alias; `latest` always points to the newest version."
-    from mlops_lit.store.artifacts import VERSION
+    from mlops_lit.store.manifest import VERSION
     from mlops_lit.store.files import check_name
 
     if VERSION.fullmatch(check_name(alias, "alias")):
@@ -351,7 +352,7 @@ def list_versions(
     as_json: AsJson = False,  # For scripts
 ) -> None:
     "List the artifacts, or the versions of one."
-    from mlops_lit.store.artifacts import parse_ref
+    from mlops_lit.store.manifest import parse_ref
     from mlops_lit.store.store import open_store
 
     store = open_store()

@@ -251,7 +251,7 @@ def entries_on(
     name: str,  # An artifact, or one of its versions or aliases
 ) -> list[dict[str, Any]]:
     "The journal's entries on it, in order."
-    from mlops_lit.store.artifacts import parse_ref
+    from mlops_lit.store.manifest import parse_ref
     from mlops_lit.store.journal import current_entries
 
     artifact = store.artifact(parse_ref(name)[0]).name  # An unknown one is refused

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, did_you_mean
 from .parameters import Parameter
-from ..store.artifacts import TABLE_SUFFIXES, table_columns
+from ..store.artifacts import table_columns
+from ..store.manifest import TABLE_SUFFIXES
 from ..track.record import artifact_input, file_input, is_table_path
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import InputError, NotSupported, did_you_mean
-from ..store.artifacts import ArtifactVersion, FileEntry, check_paths
+from ..store.artifacts import ArtifactVersion
+from ..store.manifest import check_paths, FileEntry
 from ..store.files import check_name, check_relative_path, from_json, to_json
 from ..store.intake import Intake, folder_files
 
