@@ -10,13 +10,25 @@ import time
 
 from bench import HERE, machine
 
-TOPICS = ["log_calls", "start", "query", "writers", "artifacts", "system_metrics", "kill"]
+TOPICS = [
+    "log_calls",
+    "start",
+    "query",
+    "writers",
+    "artifacts",
+    "tables",
+    "lineage",
+    "system_metrics",
+    "kill",
+]
 QUICK = {
     "log_calls": ["--calls", "2000", "--killed-after", "500"],
     "start": ["--rounds", "3"],
     "query": ["--runs", "50", "--histories", "5", "--steps", "1000"],
     "writers": ["--steps", "200"],
     "artifacts": ["--files", "1000", "--large-bytes", "100000000", "--rounds", "2"],
+    "tables": ["--rows", "20000", "--times", "2"],
+    "lineage": ["--runs", "100", "--versions", "500", "--artifacts", "30"],
     "system_metrics": ["--seconds", "5"],
     "kill": ["--rounds", "20"],
 }
