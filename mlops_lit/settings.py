@@ -63,8 +63,8 @@ DEFAULTS = {
     "site": "_site",
 }
 TEXTS = ("project", "catalog")  # The keys whose values are no paths
-# Variables that are no lines of the file: which run executes a notebook, whether to record, where alerts go, which is a secret, and what this package's own tests need.
-NOT_SETTINGS = {"run", "root", "mode", "alert_webhook", "test_postgres"}
+# Variables that are no lines of the file: which run executes a notebook, whether to record, which variables hold secrets, where alerts go, which is a secret, and what this package's own tests need.
+NOT_SETTINGS = {"run", "root", "mode", "secrets", "alert_webhook", "test_postgres"}
 
 # %% ../nbs/02_settings.ipynb #c79c23b1
 def find_root(

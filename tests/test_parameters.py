@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,9 @@ from mlops_lit.notebook.parameters import (
     notebook_parameters,
     parse_parameters,
     read_notebook,
-    resolve_type,
 )
 from mlops_lit.notebook.reports import package_folder, reports, title_and_description
+from mlops_lit.notebook.values import resolve_type
 
 SHIPPED = sorted(
     [*package_folder("reports").glob("*.ipynb"), *package_folder("demo").glob("*.ipynb")]
@@ -82,7 +83,7 @@ def test_a_value_of_the_wrong_type_is_named(declared: str, given: object, messag
     text = str(error.value)
     assert message in text
     assert text.startswith(f"x.ipynb: n={given!r}")
-    assert "Pass for example -p n=" in text
+    assert re.search("Pass for example -p '?n=", text)
     assert "\n" not in text
 
 

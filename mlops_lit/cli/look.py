@@ -166,6 +166,7 @@ def show_report(
     "Show the parameters of a report: type, default, what they mean."
     from mlops_lit.notebook.parameters import notebook_parameters, read_notebook
     from mlops_lit.notebook.reports import find_notebook, title_and_description
+    from mlops_lit.track.secrets import redact_text
 
     path = find_notebook(name)
     parameters = notebook_parameters(path)
@@ -182,7 +183,7 @@ def show_report(
         return 0
     typer.echo(f"{title}: {description}\n")
     for p in parameters:
-        default = "  (required)" if p.required else f" = {p.default!r}"
+        default = "  (required)" if p.required else f" = {redact_text(repr(p.default))}"
         typer.echo(f"  {p.name}: {p.type}{default}\n      {p.help}")
     if not parameters:
         typer.echo("  It takes no parameters.")

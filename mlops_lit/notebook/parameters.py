@@ -11,17 +11,18 @@ cell states, and a name, value, file, artifact or column that does not fit ends 
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['MISSING', 'SIMPLE_TYPES', 'KNOWN_TYPES', 'read_notebook', 'cell_source', 'tagged_cell', 'Data', 'Column', 'Parameter',
-           'parse_parameters', 'notebook_parameters', 'resolve_type', 'convert', 'check_parameters', 'example',
-           'show_value']
+__all__ = ['MISSING', 'read_notebook', 'cell_source', 'tagged_cell', 'Data', 'Column', 'Parameter', 'parse_parameters',
+           'notebook_parameters', 'check_parameters', 'check_value', 'example', 'show_value', 'help_rows']
 
 # %% ../../nbs/notebook/01_parameters.ipynb #39e7598a
 import ast
 import datetime
 import io
 import json
+import os
+import re
+import shlex
 import tokenize
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, did_you_mean
-from ..track.secrets import looks_secret
+from .values import convert, plain_value, resolve_type, type_names
+from mlops_lit.track.secrets import (
+    SHORTEST_SECRET,
+    Secret,
+    looks_secret,
+    named_secrets,
+    redact,
+    redact_text,
+)
 
 # %% ../../nbs/notebook/01_parameters.ipynb #6eeaa5cd
 def read_notebook(
@@ -102,36 +111,27 @@ class Parameter:
 
     @property
     def kind(self) -> str:
-        "`data`, `column`, `artifact`, or `value` for everything that means only itself."
-        names = _names_in(self.type)
-        known = {"Data": "data", "Column": "column", "Artifact": "artifact"}
+        "`data`, `column`, `artifact`, `secret`, or `value` for everything that means only itself."
+        names = type_names(self.type)
+        known = {"Data": "data", "Column": "column", "Artifact": "artifact", "Secret": "secret"}
         return next((known[name] for name in names if name in known), "value")
+
+    @property
+    def default_text(self) -> str:
+        "The default as one would type it, nothing in it that has the form of a secret; empty when there is none."
+        return redact_text(show_value(self.default)) or ("" if self.required else "''")
 
     def as_dict(self) -> dict[str, Any]:
         "The parameter as plain data, ready for JSON."
-        default = None if self.required else self.default
-        default = default.isoformat() if isinstance(default, datetime.date) else default
+        default = None if self.required else plain_value(self.default)
+        shown = redact({"default": default})
         return {
             "name": self.name,
             "type": self.type,
             "required": self.required,
-            "default": default,
+            **shown,
             "help": self.help,
         }
-
-# %% ../../nbs/notebook/01_parameters.ipynb #ebe7c022
-def _names_in(annotation: str) -> list[str]:
-    "The last part of every name in the text of an annotation, e.g. Column for list[lit.Column]."
-    nodes = ast.walk(ast.parse(annotation, mode="eval"))
-    names = [_last_name(node) for node in nodes if isinstance(node, (ast.Attribute, ast.Name))]
-    return names or [""]
-
-
-def _last_name(node: ast.expr) -> str:
-    "`Column` for `lit.Column`; the text of the node when it is no name."
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ast.unparse(node)
 
 # %% ../../nbs/notebook/01_parameters.ipynb #6db75d3e
 def parse_parameters(
@@ -147,19 +147,31 @@ def parse_parameters(
         ) from None
     comments = _comments(source)
     found = [_parameter(s, _comment_of(s, comments), name) for s in statements]
-    return [parameter for parameter in found if parameter is not None]
+    declared: dict[str, Parameter] = {}
+    for parameter in found:
+        if parameter and parameter.name in declared:
+            raise InputError(
+                f"The parameters cell of {name} declares {parameter.name!r} twice. Keep one of the two lines."
+            )
+        if parameter:
+            declared[parameter.name] = parameter
+    return list(declared.values())
 
 # %% ../../nbs/notebook/01_parameters.ipynb #e564463b
 def _comments(source: str) -> dict[int, str]:
-    "Line number -> text of the comment that ends the line."
+    "Line number -> text of the comment that ends the line, without what is meant for a checker."
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
+    found = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
+    checkers = r"(?:^|\s*#\s*)(?:noqa|pragma|fmt|type: *ignore|mypy|pyright)\b.*$"
+    return {line: re.sub(checkers, "", comment) for line, comment in found.items()}
 
 # %% ../../nbs/notebook/01_parameters.ipynb #ab8337dc
-def _comment_of(statement: ast.stmt, comments: dict[int, str]) -> str:
-    "The last comment of a statement: formatters break long lines, so it may stand on any of its lines."
-    lines = range(statement.end_lineno or statement.lineno, statement.lineno - 1, -1)
-    return next((comments[line] for line in lines if line in comments), "")
+def _comment_of(statement: ast.stmt, comments: Mapping[int, str]) -> str:
+    "The comment of a statement."
+    first, last = statement.lineno, statement.end_lineno or statement.lineno
+    items = isinstance(getattr(statement, "value", None), (ast.List, ast.Tuple, ast.Dict, ast.Set))
+    between = [] if items else range(last - 1, first, -1)
+    return next((comments[line] for line in [last, first, *between] if comments.get(line)), "")
 
 # %% ../../nbs/notebook/01_parameters.ipynb #6d58836b
 def _parameter(statement: ast.stmt, comment: str, notebook: str) -> Parameter | None:
@@ -170,185 +182,161 @@ def _parameter(statement: ast.stmt, comment: str, notebook: str) -> Parameter | 
         return None
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
         name, annotation = statement.target.id, ast.unparse(statement.annotation)
-        default = MISSING if statement.value is None else _literal(statement.value, name, notebook)
+        value = statement.value
+        default = MISSING if value is None else _literal(value, name, notebook, annotation)
         return Parameter(name, annotation, default, comment)
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target = statement.targets[0]
         if isinstance(target, ast.Name):
             default = _literal(statement.value, target.id, notebook)
-            return Parameter(target.id, _type_of(default), default, comment)
+            return Parameter(target.id, *_stated(default, statement.value, comment))
     line = ast.unparse(statement).splitlines()[0]
     raise InputError(
         f"The parameters cell of {notebook} holds `{line}`, which is no parameter. Keep only lines like `threshold: float = 0.5` there."
     )
 
 # %% ../../nbs/notebook/01_parameters.ipynb #f6ef415a
-def _literal(node: ast.expr, name: str, notebook: str) -> Any:
-    "The value of a literal, or of `date(2026, 1, 31)`."
-    try:
-        if isinstance(node, ast.Call) and _names_in(ast.unparse(node.func))[0] == "date":
-            return datetime.date(*[ast.literal_eval(argument) for argument in node.args])
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError):
-        raise InputError(
-            f"The default of {name!r} in {notebook} is `{ast.unparse(node)}`, which has to be executed to be known. Write the value itself."
-        ) from None
+def _stated(default: Any, node: ast.expr, comment: str) -> tuple[str, Any, str]:
+    "Type, default and help of a line without annotation; papermill's `# type: int` counts as one."
+    typed = re.match(r"type:\s*(\S+)\s*#?\s*(.*)", comment)
+    if typed:
+        optional = " | None" if default is None else ""
+        return typed[1] + optional, default, typed[2]
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func).removesuffix(".fromisoformat"), default, comment
+    plain = isinstance(default, (bool, int, float, str, list, tuple, dict))
+    return type(default).__name__ if plain else "Any", default, comment
 
 # %% ../../nbs/notebook/01_parameters.ipynb #25601575
-def _type_of(default: Any) -> str:
-    "The type that a default without annotation implies."
-    plain = (bool, int, float, str, list, dict)
-    return type(default).__name__ if isinstance(default, plain) else "Any"
+def _literal(node: ast.expr, name: str, notebook: str, annotation: str = "Any") -> Any:
+    "The value of a literal, or of `date(2026, 1, 31)`."
+    where = f"The default of {name!r} in {notebook} is `{ast.unparse(node):.200}`"
+    try:
+        return _value_of(node)
+    except _NotKnown:
+        _type_of(annotation, name, notebook)  # An Enum or a Path says what to use instead
+        hint = " For a member of an Enum, write its choices as Literal['a', 'b']."
+        raise InputError(
+            f"{where}, which has to be executed to be known. Write the value itself.{hint if isinstance(node, ast.Attribute) else ''}"
+        ) from None
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{where}, which cannot be used: {error}.") from None
+
+
+def _type_of(annotation: str, name: str, notebook: str) -> Any:
+    "The type an annotation stands for."
+    try:
+        return resolve_type(annotation)
+    except ValueError as error:
+        raise InputError(f"{notebook} declares {name!r} as {annotation}, and {error}.") from None
+
+
+class _NotKnown(Exception):
+    "An expression whose value only its execution tells."
 
 # %% ../../nbs/notebook/01_parameters.ipynb #867bcb0c
+_CALLS: dict[str, Any] = {
+    "date": datetime.date,
+    "datetime": datetime.datetime,
+    "time": datetime.time,
+    "date.fromisoformat": datetime.date.fromisoformat,
+    "datetime.fromisoformat": datetime.datetime.fromisoformat,
+    "time.fromisoformat": datetime.time.fromisoformat,
+    "float": float,
+}
+
+
+def _value_of(node: ast.expr) -> Any:
+    "The value of a literal, of a date or time, or of `float('inf')`, in lists too."
+    if isinstance(node, ast.List):
+        return [_value_of(item) for item in node.elts]
+    if isinstance(node, ast.Tuple):
+        return tuple(_value_of(item) for item in node.elts)
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        keys = [_value_of(key) for key in node.keys if key]
+        return dict(zip(keys, map(_value_of, node.values), strict=True))
+    if isinstance(node, ast.Call):
+        called = ast.unparse(node.func).removeprefix("datetime.")
+        if called not in _CALLS or any(word.arg is None for word in node.keywords):
+            raise _NotKnown
+        words = {str(word.arg): _value_of(word.value) for word in node.keywords}
+        return _CALLS[called](*map(_value_of, node.args), **words)
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, SyntaxError):
+        raise _NotKnown from None
+    if isinstance(value, (set, bytes, complex)) or value is ...:
+        raise TypeError("it cannot be recorded. Use a list, a text or a number")
+    return value
+
+# %% ../../nbs/notebook/01_parameters.ipynb #6e6be46a
 def notebook_parameters(
     notebook: Path,  # The .ipynb file
 ) -> list[Parameter]:
     "The parameters of a notebook; none when it has no cell tagged `parameters`."
-    cell = tagged_cell(read_notebook(notebook))
-    return [] if cell is None else parse_parameters(cell_source(cell), notebook.name)
+    content = read_notebook(notebook)
+    cell = tagged_cell(content)
+    if cell is None:
+        return []
+    _refuse_odd_cells(content, notebook.name)
+    return parse_parameters(cell_source(cell), notebook.name)
 
-# %% ../../nbs/notebook/01_parameters.ipynb #596eae32
-SIMPLE_TYPES: dict[str, Any] = {
-    "str": str,
-    "int": int,
-    "float": float,
-    "bool": bool,
-    "list": list,
-    "List": list,
-    "dict": dict,
-    "Dict": dict,
-    "date": datetime.date,
-    "Any": Any,
-    "None": type(None),
-    "Data": str,
-    "Column": str,
-    "Artifact": str,
-}
-KNOWN_TYPES = "str, int, float, bool, list[…], dict[…], Literal[…], X | None, datetime.date, lit.Data, lit.Column, lit.Artifact"
-
-# %% ../../nbs/notebook/01_parameters.ipynb #64a87274
-def resolve_type(
-    annotation: str,  # Text of an annotation, e.g. "list[lit.Column] | None"
-) -> Any:
-    "The Python type an annotation stands for, with our own types as `str`; ValueError for what cannot be checked."
-    return _resolve(ast.parse(annotation, mode="eval").body)
-
-# %% ../../nbs/notebook/01_parameters.ipynb #c00b9014
-def _resolve(node: ast.expr) -> Any:
-    "The type of one node of an annotation."
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return resolve_type(node.value)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return typing.Union[_resolve(node.left), _resolve(node.right)]  # noqa: UP007
-    if isinstance(node, ast.Subscript):
-        return _resolve_subscript(_last_name(node.value), node.slice)
-    name = "None" if isinstance(node, ast.Constant) and node.value is None else _last_name(node)
-    if name not in SIMPLE_TYPES:
-        raise ValueError(name)
-    return SIMPLE_TYPES[name]
-
-# %% ../../nbs/notebook/01_parameters.ipynb #eeb6dff7
-def _resolve_subscript(name: str, inside: ast.expr) -> Any:
-    "The type of `name[inside]`."
-    items = inside.elts if isinstance(inside, ast.Tuple) else [inside]
-    if name == "Literal":
-        return typing.Literal[tuple(ast.literal_eval(item) for item in items)]
-    arguments = tuple(_resolve(item) for item in items)
-    if name == "Optional":
-        return typing.Optional[arguments[0]]  # noqa: UP045
-    if name == "Union":
-        return typing.Union[arguments]  # noqa: UP007
-    if name in ("list", "List"):
-        return list[arguments[0]]  # type: ignore[valid-type]
-    if name in ("dict", "Dict"):
-        return dict[arguments]  # type: ignore[valid-type, misc]
-    raise ValueError(name)
-
-# %% ../../nbs/notebook/01_parameters.ipynb #6b442c6e
-def convert(
-    value: Any,  # A Python value, or text as on the command line
-    kind: Any,  # A type as `resolve_type` gives it
-) -> Any:
-    "`value` as `kind`; ValueError when it does not fit."
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return _convert_union(value, typing.get_args(kind))
-    if isinstance(value, str):
-        value = _from_text(value, kind)
-    if isinstance(value, bool) and kind in (int, float):
-        raise ValueError("a truth value is not a number")
-    if kind is Any:
-        return value
-    return _adapter(kind).validate_python(value)
-
-# %% ../../nbs/notebook/01_parameters.ipynb #557cbebe
-def _adapter(kind: Any) -> Any:
-    "pydantic's judge for a type. Imported here because it takes 0.1 s that `mlops-lit --help` should not pay."
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
-
-# %% ../../nbs/notebook/01_parameters.ipynb #d1bce96d
-def _convert_union(value: Any, members: tuple[Any, ...]) -> Any:
-    "`value` as the first of `members` that takes it; text reading `none` is None where None is allowed."
-    none_allowed = type(None) in members
-    is_none = value is None or (isinstance(value, str) and value.lower() in ("none", "null"))
-    if none_allowed and is_none:
-        return None
-    for member in members:
-        try:
-            return convert(value, member)
-        except ValueError:
-            continue
-    raise ValueError(f"{value!r} fits none of the types")
-
-# %% ../../nbs/notebook/01_parameters.ipynb #208be229
-def _from_text(text: str, kind: Any) -> Any:
-    "Text of the command line as something pydantic can judge."
-    import yaml
-
-    origin = typing.get_origin(kind) or kind
-    try:
-        if origin is typing.Literal:
-            choices = {str(choice): choice for choice in typing.get_args(kind)}
-            return choices.get(text, text)
-        if kind is Any or kind in (list, dict):
-            return _plain_list(text) if kind is list else yaml.safe_load(text)
-        if origin in (list, dict) and text.lstrip()[:1] in ("[", "{"):
-            return yaml.load(text, Loader=yaml.BaseLoader)  # Every scalar stays text
-        return _split(text) if origin is list else text
-    except yaml.YAMLError:
-        raise ValueError(f"{text!r} cannot be read") from None
-
-# %% ../../nbs/notebook/01_parameters.ipynb #9cdb3156
-def _split(text: str) -> list[str]:
-    "`a, b` -> [a, b]; an empty text is an empty list."
-    return [item.strip() for item in text.split(",")] if text.strip() else []
-
-
-def _plain_list(text: str) -> Any:
-    "A list whose items have no stated type: numbers become numbers, words stay text."
-    import yaml
-
-    return yaml.safe_load(text if text.lstrip().startswith("[") else f"[{text}]")
+# %% ../../nbs/notebook/01_parameters.ipynb #6fa40e1a
+def _refuse_odd_cells(content: Mapping[str, Any], name: str) -> None:
+    "Raise for a parameters cell that is not the only one, no code, or not Python."
+    cells = enumerate(content["cells"], 1)
+    tagged = [(n, c) for n, c in cells if "parameters" in c.get("metadata", {}).get("tags", [])]
+    if len(tagged) > 1:
+        numbers = [n for n, _ in tagged]
+        raise InputError(
+            f"{name} has {len(tagged)} cells tagged `parameters`, number {numbers}, and only one can count. Move all parameters into the first and remove the tag from the others."
+        )
+    if tagged[0][1].get("cell_type", "code") != "code":
+        raise InputError(
+            f"Cell {tagged[0][0]} of {name} is tagged `parameters` and is no code cell. Tag the cell with the lines like `threshold: float = 0.5`."
+        )
+    about = content.get("metadata", {})
+    language = about.get("kernelspec", {}).get("language") or about.get("language_info", {}).get(
+        "name"
+    )
+    if language and language.lower() not in ("python", "ipython"):
+        raise InputError(
+            f"{name} is written in {language}, and parameters are read from Python only. Remove the tag `parameters` to run it as it is, or run it with papermill."
+        )
 
 # %% ../../nbs/notebook/01_parameters.ipynb #048a63a3
 def check_parameters(
     parameters: list[Parameter],  # What the notebook takes
     given: Mapping[str, Any],  # Name -> value or text
     notebook: str = "the notebook",  # How errors call the notebook
+    environ: Mapping[str, str] | None = None,  # Where secrets must be set; None: this process's
 ) -> dict[str, Any]:
     "A value for every parameter: the given ones converted, the others their default."
     _refuse_unknown(list(given), parameters, notebook)
-    _refuse_secrets({p.name: given.get(p.name, p.default) for p in parameters}, notebook)
+    _refuse_secrets(
+        {p.name: given.get(p.name, p.default) for p in parameters}, parameters, notebook
+    )
     missing = [p for p in parameters if p.required and p.name not in given]
     if missing:
         first = missing[0]
         about = f" ({first.help})" if first.help else ""
         raise InputError(
-            f"{notebook} needs a value for {first.name!r}{about}. Pass for example -p {first.name}={example(first)}."
+            f"{notebook} needs a value for {first.name!r}{about}. Pass for example {_option(first)}."
         )
-    return {p.name: _checked(p, given.get(p.name, p.default), notebook) for p in parameters}
+    values = {p.name: _checked(p, given.get(p.name, p.default), notebook) for p in parameters}
+    return values | _set_secrets(parameters, values, given, notebook, environ)
+
+# %% ../../nbs/notebook/01_parameters.ipynb #397764df
+def check_value(
+    parameters: list[Parameter],  # What the notebook takes
+    name: str,  # Which of them is given
+    value: Any,  # What it is given
+    notebook: str = "the notebook",  # How errors call the notebook
+) -> Any:
+    "One value, converted, e.g. of a line in a file; what else the notebook needs is not asked."
+    _refuse_unknown([name], parameters, notebook)
+    _refuse_secrets({name: value}, parameters, notebook)
+    return _checked(next(p for p in parameters if p.name == name), value, notebook)
 
 # %% ../../nbs/notebook/01_parameters.ipynb #bf32fa26
 def _refuse_unknown(names: list[str], parameters: list[Parameter], notebook: str) -> None:
@@ -365,30 +353,54 @@ def _refuse_unknown(names: list[str], parameters: list[Parameter], notebook: str
             )
 
 # %% ../../nbs/notebook/01_parameters.ipynb #e353374b
-def _refuse_secrets(values: Mapping[str, Any], notebook: str) -> None:
+def _refuse_secrets(values: Mapping[str, Any], parameters: list[Parameter], notebook: str) -> None:
     "Raise for a parameter whose name says that its value is a secret: it would stand in the executed notebook."
+    named = [p.name for p in parameters if p.kind == "secret"]
     for name, value in values.items():
-        if looks_secret(name) and value not in (MISSING, None, ""):
+        if looks_secret(name) and value not in (MISSING, None, "") and name not in named:
             raise InputError(
-                f"{notebook}: {name!r} looks like a secret, and what a parameter holds can be read in the run. Put it into an environment variable and pass that variable's name, e.g. -p {name}_variable=MY_SECRET."
+                f"{notebook}: {name!r} looks like a secret, and what a parameter holds can be read in the run. Declare it as `{name}: lit.Secret`, put the secret into an environment variable and pass that variable's name, e.g. -p {name}={name.upper()}."
             )
 
 # %% ../../nbs/notebook/01_parameters.ipynb #b0bdfbfe
 def _checked(parameter: Parameter, value: Any, notebook: str) -> Any:
     "`value` as the parameter's type."
-    try:
-        kind = resolve_type(parameter.type)
-    except ValueError as error:
-        raise InputError(
-            f"{notebook} declares {parameter.name!r} as {parameter.type}, and {error} cannot be checked. Use one of {KNOWN_TYPES}."
-        ) from None
+    kind = _type_of(parameter.type, parameter.name, notebook)
     try:
         return convert(value, kind)
-    except ValueError:
+    except ValueError as error:
+        if parameter.kind == "secret":
+            raise InputError(_no_variable(parameter, value, notebook)) from None
         whose = "the default " if value is parameter.default else ""
+        why = _why(getattr(error, "value", value), value, kind)
         raise InputError(
-            f"{notebook}: {whose}{parameter.name}={value!r} is not {_describe(parameter.type)}. Pass for example -p {parameter.name}={example(parameter)}."
+            f"{notebook}: {whose}{parameter.name}={_shown(value)} is not {_describe(parameter.type)}{why} Pass for example {_option(parameter)}."
         ) from None
+
+
+def _why(odd: Any, value: Any, kind: Any) -> str:
+    "Which item of a value does not fit, and what could have been meant."
+    item = "" if odd is value else f": {_shown(odd)} does not fit"
+    if isinstance(odd, str):
+        return f"{item}.{did_you_mean(odd, map(str, _choices(kind)))}"
+    if value is None:
+        return f"{item}. Where None is meant, write `| None` behind the type."
+    quotes = " In a file, put a text that looks like a number or a date in quotes."
+    texts = str in (kind, *typing.get_args(kind)) and isinstance(odd, (int, float, datetime.date))
+    return f"{item}.{quotes if texts else ''}"
+
+
+def _shown(value: Any) -> str:
+    "A value in an error: not too long, and nothing in it that has the form of a secret."
+    text = redact_text(repr(value))
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _choices(kind: Any) -> list[Any]:
+    "Every choice of the Literals in a type."
+    if typing.get_origin(kind) is typing.Literal:
+        return list(typing.get_args(kind))
+    return [choice for inner in typing.get_args(kind) for choice in _choices(inner)]
 
 
 def _describe(annotation: str) -> str:
@@ -402,31 +414,84 @@ def _describe(annotation: str) -> str:
     }
     return words.get(annotation, f"of type {annotation}")
 
+# %% ../../nbs/notebook/01_parameters.ipynb #7fadf744
+def _no_variable(parameter: Parameter, value: Any, notebook: str) -> str:
+    "What is wrong with a value that cannot be the name of a variable."
+    whose = "its default" if value is parameter.default else "what was given"
+    return f"{notebook}: {parameter.name} takes the name of an environment variable that holds the secret, and {whose} is no such name. It is not shown here, for it may be the secret itself. Pass for example {_option(parameter)}."
+
+
+def _set_secrets(
+    parameters: list[Parameter],
+    values: Mapping[str, Any],
+    given: Mapping[str, Any],
+    notebook: str,
+    environ: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    "The optional secrets that are not set, as None; InputError for the first other one."
+    environ = os.environ if environ is None else environ
+    absent: dict[str, None] = {}
+    named = [(each, name) for each in parameters for name in named_secrets(values[each.name])]
+    for p, name in named:
+        found = environ.get(name, "")
+        optional = type(None) in typing.get_args(resolve_type(p.type))
+        if not found and optional and p.name not in given:
+            absent[p.name] = None
+        elif len(found) < SHORTEST_SECRET:
+            shown = p.name not in given or re.fullmatch("[A-Z]+(_[A-Z0-9]+)+", name)
+            variable = f"an environment variable{f' ({name})' if shown else ''}"
+            short = f"holds fewer than {SHORTEST_SECRET} characters, too few to be kept out of the record"
+            raise InputError(
+                f"{notebook}: {p.name} names {variable} that {short if found else 'is not set'}.{did_you_mean(name, filter(looks_secret, environ))} Set it, or pass the name of another one, -p {p.name}=NAME."
+            )
+    return absent
+
 # %% ../../nbs/notebook/01_parameters.ipynb #f9ca9927
 def example(
     parameter: Parameter,  # Where a value is needed
 ) -> str:
     "A value that fits the parameter, as one would type it on the command line."
     default = parameter.default
-    if default is not MISSING and default is not None and _fits(parameter):
+    if default not in (MISSING, None, "", [], {}, ()) and _fits(parameter):
         return show_value(default)
-    by_name = {
-        "Data": "loans.csv", "Artifact": "loans:latest", "Column": "age", "float": "0.5", "int": "5",
-        "bool": "true", "date": "2026-01-31", "dict": "'{key: value}'",
+    by_kind = {"data": "loans.csv", "artifact": "loans:latest", "column": "age"}
+    name = parameter.name if looks_secret(parameter.name) else f"{parameter.name}_key"
+    return _sample(resolve_type(parameter.type), by_kind.get(parameter.kind, "text"), name.upper())
+
+
+def _sample(kind: Any, text: str, variable: str) -> str:
+    "A text that fits a type; `text` where any would."
+    samples = {
+        str: text, float: "0.5", int: "5", bool: "true", dict: "{key: value}", datetime.date: "2026-01-31",
+        datetime.datetime: "2026-01-31T08:30", datetime.time: "08:30", type(None): "none", Secret: variable,
     }  # fmt: skip
-    names = _names_in(parameter.type)
-    if "Literal" in names:
-        return show_value(typing.get_args(resolve_type(parameter.type))[0])
-    return next((by_name[name] for name in names if name in by_name), "text")
+    inner = [part for part in typing.get_args(kind) if part is not ...]
+    if typing.get_origin(kind) is typing.Literal:
+        return show_value(inner[0])
+    if not inner:
+        return samples.get(kind, text)
+    if typing.get_origin(kind) is tuple:
+        return ",".join(_sample(part, text, variable) for part in inner)
+    value = _sample(inner[-1] if typing.get_origin(kind) is dict else inner[0], text, variable)
+    return (
+        f"{{{_sample(inner[0], 'key', variable)}: {value}}}"
+        if typing.get_origin(kind) is dict
+        else value
+    )
 
 
 def _fits(parameter: Parameter) -> bool:
-    "Whether the default of a parameter has its type."
+    "Whether the default of a parameter has its type, and may be shown."
     try:
         convert(parameter.default, resolve_type(parameter.type))
     except ValueError:
         return False
-    return True
+    return parameter.default_text == show_value(parameter.default)
+
+
+def _option(parameter: Parameter) -> str:
+    "How to pass an example in a shell."
+    return "-p " + shlex.quote(f"{parameter.name}={example(parameter)}")
 
 # %% ../../nbs/notebook/01_parameters.ipynb #516ae74c
 def show_value(
@@ -435,8 +500,29 @@ def show_value(
     "`value` as one would type it on the command line."
     if value is MISSING:
         return ""
-    if isinstance(value, list) and all(isinstance(v, str) and "," not in v for v in value):
-        return ",".join(value)
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, default=str)
+    if isinstance(value, (list, tuple)) and value and all(_stands_alone(item) for item in value):
+        return ",".join(show_value(item) for item in value)
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(plain_value(value), ensure_ascii=False)
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _stands_alone(item: Any) -> bool:
+    "Whether an item of a list can be written without brackets and quotes."
+    if isinstance(item, str):
+        return item == item.strip() and bool(item) and not re.search(r'[,"\n]|^[\[{]', item)
+    return not isinstance(item, (list, tuple, dict))
+
+# %% ../../nbs/notebook/01_parameters.ipynb #3764747c
+def help_rows(
+    parameters: list[Parameter],  # What the notebook takes
+) -> list[tuple[str, str]]:
+    "Name with type, and meaning with default, of each parameter."
+    return [(f"{p.name}  {p.type}", f"{p.help}  {_default_note(p)}".strip()) for p in parameters]
+
+# %% ../../nbs/notebook/01_parameters.ipynb #f08fd159
+def _default_note(parameter: Parameter) -> str:
+    "`[required]`, or the default in brackets."
+    return "[required]" if parameter.required else f"[default: {parameter.default_text}]"

@@ -87,8 +87,8 @@ def open_run(
         "process": this_process(),
         **fields,
         "tags": [check_label(tag, "tag") for tag in fields.get("tags") or []],
-        "params": redact(fields.get("params") or {}),
-        "config": redact(fields.get("config") or {}),
+        "params": redact(fields.get("params") or {}, known_secrets()),
+        "config": redact(fields.get("config") or {}, known_secrets()),
     }
     run_folder = store.create_run(record, run_id)
     update_record(run_folder, **capture(run_folder, code or Path.cwd(), save_code))
@@ -265,9 +265,8 @@ class Config(MutableMapping[str, Any]):
                 )
         self._values.update(given)
         # Only what changes here: somebody else may have set another name
-        change_record(
-            self._folder, lambda record: {"config": {**record["config"], **redact(given)}}
-        )
+        shown = redact(given, known_secrets())
+        change_record(self._folder, lambda record: {"config": {**record["config"], **shown}})
 
     def setdefaults(
         self,

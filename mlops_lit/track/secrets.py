@@ -9,13 +9,13 @@ by `***`, and so is what has the *form* of one, a token of GitHub or a private k
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['SECRET_NAME', 'TEXT_TOKEN', 'REDACTED', 'SECRET_FORMS', 'SHORTEST_SECRET', 'looks_secret', 'redact_text', 'redact',
-           'redact_command', 'known_secrets']
+__all__ = ['SECRET_NAME', 'TEXT_TOKEN', 'REDACTED', 'SECRET_FORMS', 'SHORTEST_SECRET', 'SECRETS_VARIABLE', 'looks_secret',
+           'redact_text', 'Secret', 'redact', 'redact_command', 'name_secrets', 'named_secrets', 'known_secrets']
 
 # %% ../../nbs/track/02_secrets.ipynb #c051e76f
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 # %% ../../nbs/track/02_secrets.ipynb #68a994ad
@@ -66,23 +66,31 @@ def redact_text(
     return _FORMS.sub(REDACTED, text)
 
 # %% ../../nbs/track/02_secrets.ipynb #c2ead770
-def redact(
-    values: Mapping[str, Any],  # Parameters or config, nested or not
-) -> dict[str, Any]:
-    "The same values with secrets, by name or form, replaced by `***`."
-    return {
-        name: REDACTED if looks_secret(str(name)) and value not in (None, "") else _redacted(value)
-        for name, value in values.items()
-    }
+class Secret(str):
+    "The name of an environment variable that holds a secret; annotation of a parameter that takes one."
+
+    __slots__ = ()
 
 # %% ../../nbs/track/02_secrets.ipynb #e125ffb1
-def _redacted(value: Any) -> Any:
-    "One value, whatever it holds."
+def redact(
+    values: Mapping[str, Any],  # Parameters or config, nested or not
+    secrets: Iterable[str] = (),  # Values that must not stand in it, e.g. from `known_secrets`
+) -> dict[str, Any]:
+    "The same values with secrets, by name, form or value, replaced by `***`."
+    return {name: _redacted(value, secrets, str(name)) for name, value in values.items()}
+
+# %% ../../nbs/track/02_secrets.ipynb #6d94b455
+def _redacted(value: Any, secrets: Iterable[str], name: str = "") -> Any:
+    "One value, whatever it holds; the name of a variable stays."
+    if isinstance(value, Secret):
+        return str(value)
+    if name and looks_secret(name) and value not in (None, ""):
+        return REDACTED
     if isinstance(value, Mapping):
-        return redact(value)
+        return redact(value, secrets)
     if isinstance(value, (list, tuple)):
-        return [_redacted(item) for item in value]
-    return redact_text(value) if isinstance(value, str) else value
+        return [_redacted(item, secrets) for item in value]
+    return redact_text(value, secrets) if isinstance(value, str) else value
 
 # %% ../../nbs/track/02_secrets.ipynb #c7ef3c72
 def redact_command(
@@ -102,21 +110,52 @@ def redact_command(
 SHORTEST_SECRET = 6  # Characters
 
 # %% ../../nbs/track/02_secrets.ipynb #b59a7a89
+SECRETS_VARIABLE = "MLOPS_LIT_SECRETS"  # In a notebook's process: names of variables, comma between
+
+# %% ../../nbs/track/02_secrets.ipynb #fc02a196
+_NAMED: set[str] = set()  # Variables that parameters of this process named
+
+# %% ../../nbs/track/02_secrets.ipynb #3bf67a69
+def name_secrets(
+    values: Mapping[str, Any],  # Name -> value of a parameter; those of type `Secret` count
+) -> dict[str, str]:
+    "What the environment of a child process needs to know the same secrets; from now on this process knows them."
+    found = set(named_secrets(values))
+    _NAMED.update(found)
+    inherited = os.environ.get(SECRETS_VARIABLE, "").split(",")
+    told = sorted(found.union(name for name in inherited if name))
+    return {SECRETS_VARIABLE: ",".join(told)} if told else {}
+
+# %% ../../nbs/track/02_secrets.ipynb #800e22fd
+def named_secrets(
+    value: Any,  # A parameter's value, or all of them
+) -> Iterator[str]:
+    "The name in every `Secret` of a value, nested or not."
+    if isinstance(value, Secret):
+        yield str(value)
+    elif isinstance(value, (list, tuple, Mapping)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from named_secrets(item)
+
+# %% ../../nbs/track/02_secrets.ipynb #29a50373
 def known_secrets(
     *values: Mapping[str, Any],  # Config or parameters, before they were redacted
     environ: Mapping[str, str] | None = None,  # Environment variables; None: those of this process
 ) -> set[str]:
-    "Every value whose name says that it is a secret."
-    found = set(_secret_values(os.environ if environ is None else environ))
+    "Every value whose name says that it is a secret, or that a `Secret` names."
+    environ = os.environ if environ is None else environ
+    found = set(_secret_values(environ))
     for given in values:
         found.update(_secret_values(given))
+    named = _NAMED.union(environ.get(SECRETS_VARIABLE, "").split(","), named_secrets(values))
+    found.update(environ[name] for name in named if name in environ)
     return {value for value in found if len(value) >= SHORTEST_SECRET}
 
-# %% ../../nbs/track/02_secrets.ipynb #fc02a196
+# %% ../../nbs/track/02_secrets.ipynb #13bdd8e0
 def _secret_values(values: Mapping[str, Any]) -> Iterable[str]:
     "The values below secret names, nested or not."
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _secret_values(value)
-        elif isinstance(value, str) and looks_secret(str(name)):
+        elif isinstance(value, str) and looks_secret(str(name)) and not isinstance(value, Secret):
             yield value
