@@ -104,3 +104,28 @@ def test_the_installed_command_runs_a_shipped_report_on_any_csv(command: Path, t
     assert runs[0]["inputs"][0]["path"].endswith("hiring.csv")
     call(command, folder, "site")
     assert (folder / "_site" / "index.html").is_file()
+
+
+def test_papermill_finds_the_engine_of_the_installed_wheel(command: Path, tmp_path: Path):
+    "The cells' parent is a zygote, and nothing of it is left."
+    folder = tmp_path / "papermill"
+    folder.mkdir()
+    source = "import os, pathlib\nprint(pathlib.Path(f'/proc/{os.getppid()}/cmdline').read_text())"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": source}
+    notebook = {
+        "cells": [{**cell, "outputs": [], "execution_count": None}],
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (folder / "in.ipynb").write_text(json.dumps(notebook))
+    papermill = command.with_name("papermill")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    arguments = [papermill, "--engine", "mlops_lit", "in.ipynb", "out.ipynb"]
+    subprocess.run(arguments, cwd=folder, env=environment, check=True, capture_output=True)
+    executed = json.loads((folder / "out.ipynb").read_text())
+    printed = "".join(executed["cells"][0]["outputs"][0]["text"])
+    if sys.platform == "linux":
+        assert "mlops_lit.notebook.zygote" in printed
+    assert sorted(path.name for path in folder.iterdir()) == ["in.ipynb", "out.ipynb"]
