@@ -8,18 +8,67 @@
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Params', 'ParamsFile', 'run', 'print_records', 'run_pipeline_file']
+__all__ = ['Params', 'ParamsFile', 'RunCommand', 'run', 'print_records', 'run_each', 'run_pipeline_file']
 
 # %% ../../nbs/cli/07_run.ipynb #e4ae1a25
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from .app import BAD_INPUT, CELL_RAISED, AsJson, app, print_json
 from .look import show_report
-from .params import read_params
+from .params import check_params_file, read_param_sets, read_params
 from ..errors import InputError
+
+# %% ../../nbs/cli/07_run.ipynb #241916b0
+class RunCommand(TyperCommand):
+    "A command whose help ends with the parameters of the notebook that was named."
+
+    def parse_args(
+        self,
+        ctx: Any,  # Typer's context of this call
+        args: list[str],  # What stands behind the command
+    ) -> list[str]:
+        "Read the arguments; `--help` is answered before them, so the notebook is looked up first."
+        named, _, _ = self.make_parser(ctx).parse_args(list(args))
+        ctx.meta["mlops_lit.notebook"] = named.get("notebook")
+        return super().parse_args(ctx, args)
+
+    def format_epilog(
+        self,
+        ctx: Any,  # Typer's context of this call
+        formatter: Any,  # Collects the lines of the help
+    ) -> None:
+        "Write what the notebook takes below the options."
+        super().format_epilog(ctx, formatter)
+        notebook = ctx.meta.get("mlops_lit.notebook")
+        if isinstance(notebook, str):
+            title, rows = _takes(notebook)
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+# %% ../../nbs/cli/07_run.ipynb #8319c297
+def _takes(notebook: str) -> tuple[str, list[tuple[str, str]]]:
+    "A heading, and a row for each parameter of a notebook or step of a pipeline."
+    if notebook.endswith(".toml"):
+        from mlops_lit.notebook.pipeline import read_pipeline
+
+        pipeline = read_pipeline(Path(notebook))
+        steps = [
+            (s.name, " after ".join([s.notebook, *[", ".join(s.after)] * bool(s.after)]))
+            for s in pipeline.steps
+        ]
+        return f"Steps of {pipeline.name} (their parameters stand in the file)", steps
+    from mlops_lit.notebook.parameters import help_rows, notebook_parameters, read_notebook
+    from mlops_lit.notebook.reports import find_notebook, title_and_description
+
+    path = find_notebook(notebook)
+    parameters = notebook_parameters(path)
+    title, _ = title_and_description(read_notebook(path))
+    about = f"Parameters of {path.name}" + (f" ({title})" if title else "")
+    return about, help_rows(parameters) or [("none", "It takes no parameters.")]
 
 # %% ../../nbs/cli/07_run.ipynb #be84bb00
 Params = Annotated[
@@ -39,7 +88,7 @@ ParamsFile = Annotated[
 ]
 
 # %% ../../nbs/cli/07_run.ipynb #ac6449a1
-@app.command()
+@app.command(cls=RunCommand)
 def run(
     notebook: Annotated[
         str,
@@ -56,9 +105,17 @@ def run(
     timeout: Annotated[
         float | None, typer.Option(help="Stop a notebook after so many seconds.")
     ] = None,  # Limit in seconds
+    each: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Run the notebook once for each set of parameters in a YAML, JSON, TOML or CSV file.",
+        ),
+    ] = None,  # A file of sets
     workers: Annotated[
-        int, typer.Option(min=1, help="Pipeline: notebooks at once.")
-    ] = 2,  # Notebooks at once
+        int | None,
+        typer.Option(min=1, help="Notebooks at once. [default: one for each core]"),
+    ] = None,  # Notebooks at once
     show_params: Annotated[
         bool, typer.Option("--show-params", help="Only show what the notebook takes.")
     ] = False,  # Ask only
@@ -70,18 +127,36 @@ def run(
 
     mlops-lit run bias_audit -p data=loans:latest -p 'sensitive=race,sex' -p threshold=0.6
 
+    mlops-lit run train -p data=loans:latest --each rates.csv
+
     mlops-lit run pipeline.toml
+
+    mlops-lit run eda --help shows also what the notebook takes.
     """
     if show_params:
         return show_report(notebook, as_json)
     params = read_params(param or [], params_file)
     if notebook.endswith(".toml"):
-        if params or name:
+        if params or name or each:
             raise InputError(
-                f"{notebook} is a pipeline: its parameters and names stand in the file. Leave out -p, --params-file and --name."
+                f"{notebook} is a pipeline: its parameters and names stand in the file. Leave out -p, --params-file, --each and --name."
             )
-        return run_pipeline_file(Path(notebook), workers, timeout, as_json)
+        return run_pipeline_file(Path(notebook), workers or 2, timeout, as_json)
+    if params_file:
+        _check_file(notebook, params_file, param or [])
+    if each:
+        return run_each(notebook, read_param_sets(each), params, name, workers, timeout, as_json)
     return _run_one(notebook, params, name, timeout, as_json)
+
+# %% ../../nbs/cli/07_run.ipynb #b721e33e
+def _check_file(notebook: str, file: Path, overriding: list[str]) -> None:
+    "Raise with the line of the first value in a file that the notebook does not take, and that -p does not override."
+    from mlops_lit.notebook.parameters import notebook_parameters
+    from mlops_lit.notebook.reports import find_notebook
+
+    path, given = find_notebook(notebook), read_params(overriding)
+    values = {name: v for name, v in read_params([], file).items() if name not in given}
+    check_params_file(file, values, notebook_parameters(path), path.name)
 
 # %% ../../nbs/cli/07_run.ipynb #4809884e
 def print_records(
@@ -105,7 +180,13 @@ def _run_one(
     shown = name or Path(notebook).stem
     with Bars() as bars:
         done = run_notebook(
-            notebook, params, name=name, progress=bars.of(shown), timeout_s=timeout, check=False
+            notebook,
+            params,
+            name=name,
+            progress=bars.of(shown),
+            on_start=bars.expect,
+            timeout_s=timeout,
+            check=False,
         )
         bars.ended(shown, done.status)
     if as_json:
@@ -116,6 +197,44 @@ def _run_one(
         typer.echo(done.message, err=True)
     return CELL_RAISED if done.error else 0
 
+# %% ../../nbs/cli/07_run.ipynb #047ad64d
+def run_each(
+    notebook: str,  # Name of a report, or the path of a notebook
+    sets: list[dict[str, Any]],  # Name -> value, for each run
+    params: dict[str, Any] | None = None,  # What all sets have in common
+    name: str | None = None,  # The runs are called name-1, name-2, ...; None: the notebook's name
+    workers: int | None = None,  # Notebooks at once; None: one for each core
+    timeout: float | None = None,  # Limit for each notebook in seconds
+    as_json: bool = False,  # Print JSON instead of a table
+) -> int:
+    "Run a notebook once for each set of parameters, with bars; say how each run ended."
+    from mlops_lit.cli.progress import Bars
+    from mlops_lit.notebook.countdown import Countdowns
+    from mlops_lit.notebook.many import default_workers, run_many, run_titles
+
+    workers = workers or default_workers()
+    titles = run_titles(name or Path(notebook).stem, len(sets))
+    with Bars(len(sets), countdowns=Countdowns(titles, {}, workers)) as bars:
+        runs = run_many(
+            notebook,
+            sets,
+            params,
+            name=name,
+            workers=workers,
+            progress=bars.update,
+            on_start=bars.expect,
+            on_run=lambda run: bars.ended(run.name, run.status),
+            timeout_s=timeout,
+        )
+    if as_json:
+        print_json([run.as_dict() for run in runs])
+    else:
+        print_records([run.run_id for run in runs])
+    failed = [run for run in runs if run.error]
+    for run in failed:
+        typer.echo(f"{run.name}: {run.message}", err=True)
+    return CELL_RAISED if failed else 0
+
 # %% ../../nbs/cli/07_run.ipynb #664e8e7a
 def run_pipeline_file(
     path: Path,  # The TOML file
@@ -125,14 +244,16 @@ def run_pipeline_file(
 ) -> int:
     "Run a pipeline with bars; say how each step ended."
     from mlops_lit.cli.progress import Bars
-    from mlops_lit.notebook.pipeline import read_pipeline, run_pipeline
+    from mlops_lit.notebook.pipeline import pipeline_countdowns, read_pipeline, run_pipeline
 
-    with Bars(len(read_pipeline(path).steps)) as bars:
+    steps = read_pipeline(path).steps
+    with Bars(len(steps), countdowns=pipeline_countdowns(steps, workers)) as bars:
         result = run_pipeline(
             path,
             workers=workers,
             timeout_s=timeout,
             progress=bars.update,
+            on_start=bars.expect,
             on_step=lambda step: bars.ended(step.name, step.status),
         )
     if as_json:

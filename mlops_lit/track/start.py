@@ -9,8 +9,8 @@ when the program ends, in whatever way it ends."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['SETTINGS', 'WITHOUT_EFFECT', 'RUN_VARIABLE', 'STORE_VARIABLE', 'MODE_VARIABLE', 'MODES', 'ENVIRONMENT', 'UNSUPPORTED',
-           'Settings', 'init', 'close_at_exit', 'watch_run', 'interactive', 'show_data']
+__all__ = ['SETTINGS', 'WITHOUT_EFFECT', 'RUN_VARIABLE', 'SETUP_VARIABLE', 'STORE_VARIABLE', 'MODE_VARIABLE', 'MODES',
+           'ENVIRONMENT', 'UNSUPPORTED', 'Settings', 'init', 'close_at_exit', 'watch_run', 'interactive', 'show_data']
 
 # %% ../../nbs/track/18_start.ipynb #720dcd58
 import atexit
@@ -81,6 +81,7 @@ class Settings(dict[str, Any]):
 
 # %% ../../nbs/track/18_start.ipynb #383fbacb
 RUN_VARIABLE = "MLOPS_LIT_RUN"  # In a notebook's kernel: the id of the run that executes it
+SETUP_VARIABLE = "MLOPS_LIT_SETUP"  # Set while cells run that several runs share
 STORE_VARIABLE = "MLOPS_LIT_STORE"  # Where its store is
 MODE_VARIABLE = "MLOPS_LIT_MODE"  # "disabled" switches recording off without touching the script
 MODES = ("online", "offline", "disabled")  # The store is a folder, so the first two are the same
@@ -299,6 +300,10 @@ def _previous(previous: Run, how: str | bool | None) -> Run | None:
 # %% ../../nbs/track/18_start.ipynb #63754864
 def _joined(asked: Mapping[str, Any]) -> Run | None:
     "The run that executes this notebook, or None."
+    if os.environ.get(SETUP_VARIABLE):
+        raise InputError(
+            "A cell tagged 'setup' is executed once for several runs, so it belongs to none of them. Call init in a cell below."
+        )
     run_id = os.environ.get(RUN_VARIABLE)
     if not run_id:
         return None
