@@ -18,12 +18,12 @@ from typing import Any
 
 import typer
 
-from . import artifacts, experiments, look, publish, run, store, versions
+from . import artifacts, engine, experiments, look, publish, run, store, versions
 from .app import BAD_INPUT, INTERRUPTED, app
 from ..errors import InputError
 
 # %% ../../nbs/cli/09_command.ipynb #f361c21d
-COMMANDS = (run, look, experiments, artifacts, versions, store, publish)
+COMMANDS = (run, look, experiments, artifacts, versions, store, publish, engine)
 
 # %% ../../nbs/cli/09_command.ipynb #fd88d1cd
 def main() -> None:
