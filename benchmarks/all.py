@@ -19,6 +19,7 @@ TOPICS = [
     "tables",
     "lineage",
     "system_metrics",
+    "engine",
     "kill",
 ]
 QUICK = {
@@ -30,6 +31,7 @@ QUICK = {
     "tables": ["--rows", "20000", "--times", "2"],
     "lineage": ["--runs", "100", "--versions", "500", "--artifacts", "30"],
     "system_metrics": ["--seconds", "5"],
+    "engine": ["--rounds=1", "--long-rounds=1", "--sets=3", "--rows=20000", "--notebooks=8"],
     "kill": ["--rounds", "20"],
 }
 

@@ -24,6 +24,7 @@ PEERS = [
     "tensorboardX",
     "aim",
     "dvc",
+    "papermill",
 ]  # Distributions, each with its venv
 # Tool, as the tables name it -> the interpreter that has it; None: the one that runs the script
 HOMES = {
@@ -37,6 +38,7 @@ HOMES = {
     "mlflow sqlite": "mlflow",
     "aim": "aim",
     "dvc": "dvc",
+    "papermill": "papermill",
 }
 MARK = "RESULT "  # Begins the line of standard output that holds a snippet's result
 

@@ -26,7 +26,8 @@ def install(peer: str, fresh: bool) -> bool:
     try:
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, "--requirement", str(requirements)], check=True)
+        install = [*pip, "--requirement", str(requirements)]
+        subprocess.run(install, check=True, cwd=HERE.parent)  # A checkout is given as "."
     except subprocess.CalledProcessError as error:
         shutil.rmtree(folder, ignore_errors=True)
         print(f"{peer}: not installed ({error}); the benchmarks leave it out")
