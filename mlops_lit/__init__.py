@@ -4,7 +4,8 @@ Modules:
 
 - `mlops_lit.check`: One claim, its measured value and a verdict: passed, failed, or not judged.
 - `mlops_lit.cli.app`: What all commands share: one app, its exit codes, and JSON for scripts.
-- `mlops_lit.cli.progress`: While notebooks run, a terminal always shows which, how far, and under which heading.
+- `mlops_lit.cli.params`: `-p name=value` and files of parameters, one set or many, before the notebook has its say.
+- `mlops_lit.cli.progress`: While notebooks run, a terminal always shows which, how far, under which heading, and how long it will take.
 - `mlops_lit.cli.scaffold`: A new project of the right shape, which runs before anything in it was changed.
 - `mlops_lit.data.columns`: What a column holds: its kind as seen, its type as declared, its unit and meaning.
 - `mlops_lit.data.expectations`: What the data must be like, written down once and checked every time.
@@ -24,13 +25,32 @@ Modules:
 - `mlops_lit.govern.groups`: Who is compared with whom: groups from one column or several, the missing among them, counted in one pass.
 - `mlops_lit.model.files`: A model that anyone may load, because loading it executes nothing it brought along.
 - `mlops_lit.model.training`: From a table of mixed columns to a classifier, with what was left out said aloud.
-- `mlops_lit.notebook.engine`: How the cells of a notebook are run: an isolated kernel, outputs on disk as they come, and a clear word when it ends badly.
+- `mlops_lit.notebook.bar`: A cell that runs notebooks shows how far they are, and keeps one line about how they ended.
+- `mlops_lit.notebook.bookkeeping`: What is known about a notebook while it runs: how far it is, how its cells ended, and all of it on disk.
+- `mlops_lit.notebook.countdown`: From what a notebook took before and how it goes now: how many seconds it, and a whole pipeline, will still take.
+- `mlops_lit.notebook.durations`: Earlier runs of a notebook say how long each of its cells will take, also after it was edited.
+- `mlops_lit.notebook.engine`: How the cells of a notebook are run: an isolated process in milliseconds, outputs on disk as they come, and a clear word when it ends badly.
 - `mlops_lit.notebook.execution`: One call runs a notebook as a tracked run: everything is checked first, everything is kept, whatever happens.
+- `mlops_lit.notebook.imports`: Which modules a notebook will import, read from its cells without running them.
 - `mlops_lit.notebook.inputs`: The data that a notebook's parameters name: found, pinned to a version, its columns checked, and only then passed on.
+- `mlops_lit.notebook.live`: A warm process that stays, for people who type `mlops-lit run` all day.
+- `mlops_lit.notebook.many`: One notebook, many sets of parameters, all cores.
+- `mlops_lit.notebook.ordinary`: A notebook for another language, another environment or another system runs in the kernel that Jupyter knows for it.
+- `mlops_lit.notebook.outputs`: From what a kernel says to the outputs that stand below a cell.
+- `mlops_lit.notebook.papermill_engine`: `papermill --engine mlops_lit in.ipynb out.ipynb`: everything that papermill does, without the second that a kernel takes.
 - `mlops_lit.notebook.parameters`: What a notebook can be given, read from its parameters cell without running it, and checked before anything starts.
 - `mlops_lit.notebook.pipeline`: Several notebooks in an order, written down in one small file, checked as a whole before the first one starts.
+- `mlops_lit.notebook.provisioner`: nbmake, nbconvert and JupyterLab get kernels in which the libraries are already imported.
+- `mlops_lit.notebook.pytest_plugin`: `pytest --mlops-lit nbs/` runs every notebook of a folder as a test, each in a process of its own.
 - `mlops_lit.notebook.readme`: The front page of a repository is a notebook too: this makes README.md from it.
 - `mlops_lit.notebook.reports`: Where parameterized notebooks are found, how one becomes the project's own, and how they travel with the package.
+- `mlops_lit.notebook.shared`: Twelve runs of one notebook load its data once.
+- `mlops_lit.notebook.shell`: The process in which a notebook's cells run: ipykernel's own IPython shell, without its network.
+- `mlops_lit.notebook.testing`: A notebook is a test when it has run from the first cell to the last: which cells that means, when it need not run again, and what is shown when it fails.
+- `mlops_lit.notebook.values`: From the text of an annotation to a type, from the text of a command line to a value of that type, and from the value to Python again.
+- `mlops_lit.notebook.warm`: A kernel for a notebook in milliseconds: the driver's side of the zygote.
+- `mlops_lit.notebook.wire`: What a kernel process and the one that drives it say to each other, as bytes over a pair of sockets.
+- `mlops_lit.notebook.zygote`: One process imports the libraries; each notebook runs in a copy of it that takes milliseconds to make.
 - `mlops_lit.settings`: One small file says where a project keeps its runs and its site; an environment variable can override each line.
 - `mlops_lit.site.api`: A function's signature, sentence and parameter table, read from its source without importing it.
 - `mlops_lit.site.build`: Docs, reports and runs as one folder of pages, by Quarto or by the built-in renderer.
@@ -47,6 +67,7 @@ Modules:
 - `mlops_lit.store.catalog`: An index of the files, never the truth: delete it and it comes back equal.
 - `mlops_lit.store.cleanup`: What could be freed, shown first; what is in use is not among it.
 - `mlops_lit.store.commit`: Bytes first, the manifest last, under a number that nobody else gets.
+- `mlops_lit.store.executed`: A notebook that is being executed is complete on disk up to its last finished cell, whatever happens next.
 - `mlops_lit.store.files`: Writing a file so that a reader never sees half of it, and JSON that keeps NaN.
 - `mlops_lit.store.history`: Every point that was logged, in any order, none dropped.
 - `mlops_lit.store.intake`: Ten thousand files or one of two gigabytes: read once, hashed once, written once.
@@ -100,6 +121,7 @@ if TYPE_CHECKING:
     from mlops_lit.check import Check, check_value
     from mlops_lit.errors import InputError
     from mlops_lit.notebook.execution import run_notebook
+    from mlops_lit.notebook.many import run_many
     from mlops_lit.notebook.parameters import Column, Data
     from mlops_lit.store.query import query
     from mlops_lit.store.store import Store, open_store
@@ -131,6 +153,7 @@ if TYPE_CHECKING:
         use_artifact,
     )
     from mlops_lit.track.sound import Audio, Video
+    from mlops_lit.track.secrets import Secret
     from mlops_lit.track.start import Settings, init
     from mlops_lit.track.table import Table
 
@@ -138,6 +161,7 @@ _NAMES = {
     "mlops_lit.check": ("Check", "check_value"),
     "mlops_lit.errors": ("InputError",),
     "mlops_lit.notebook.execution": ("run_notebook",),
+    "mlops_lit.notebook.many": ("run_many",),
     "mlops_lit.notebook.parameters": ("Column", "Data"),
     "mlops_lit.store.query": ("query",),
     "mlops_lit.store.store": ("Store", "open_store"),
@@ -169,6 +193,7 @@ _NAMES = {
         "use_artifact",
     ),
     "mlops_lit.track.sound": ("Audio", "Video"),
+    "mlops_lit.track.secrets": ("Secret",),
     "mlops_lit.track.start": ("Settings", "init"),
     "mlops_lit.track.table": ("Table",),
 }
@@ -188,6 +213,7 @@ __all__ = [
     "InputError",
     "Plotly",
     "Run",
+    "Secret",
     "Settings",
     "Store",
     "Table",
@@ -209,6 +235,7 @@ __all__ = [
     "open_store",
     "query",
     "read",
+    "run_many",
     "run_notebook",
     "save",
     "sklearn_callback",
