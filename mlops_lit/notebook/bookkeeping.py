@@ -9,7 +9,7 @@ starts, fails and is done, and does all of that."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Progress', 'Failure', 'Stop', 'Setup', 'heading', 'without_secrets', 'Execution']
+__all__ = ['Progress', 'Failure', 'Stop', 'Setup', 'heading', 'without_secrets', 'now', 'Execution']
 
 # %% ../../nbs/notebook/09_bookkeeping.ipynb #374fa31e
 import datetime
@@ -121,7 +121,7 @@ def _clean(value: Any, secrets: list[str]) -> Any:
     return value
 
 # %% ../../nbs/notebook/09_bookkeeping.ipynb #84095b2d
-def _now() -> str:
+def now() -> str:
     "The time in UTC as ISO 8601."
     return datetime.datetime.now(datetime.UTC).isoformat()
 
@@ -153,7 +153,7 @@ class Execution:
     def start(self) -> None:
         "Forget what an earlier execution left, and save."
         facts = self.nb["metadata"].setdefault("papermill", {})
-        facts.update(start_time=_now(), end_time=None, duration=None, exception=None)
+        facts.update(start_time=now(), end_time=None, duration=None, exception=None)
         for cell in self.nb["cells"]:
             times = dict.fromkeys(("exception", "start_time", "end_time", "duration"))
             cell["metadata"]["papermill"] = {**times, "status": "pending"}
@@ -178,7 +178,7 @@ class Execution:
         **_: Any,
     ) -> None:
         "A cell begins."
-        cell["metadata"]["papermill"].update(start_time=_now(), status="running", exception=False)
+        cell["metadata"]["papermill"].update(start_time=now(), status="running", exception=False)
         self._cell_begin = self._told_at = time.monotonic()
         self._open = index
 
@@ -200,7 +200,7 @@ class Execution:
     ) -> None:
         "The cell is done, one way or the other."
         facts = cell["metadata"]["papermill"]
-        facts.update(end_time=_now(), duration=round(time.monotonic() - self._cell_begin, 6))
+        facts.update(end_time=now(), duration=round(time.monotonic() - self._cell_begin, 6))
         if facts["status"] != "failed":
             facts["status"] = "completed"
         self._open = None
@@ -228,7 +228,7 @@ class Execution:
             return
         self._complete = True
         facts = self.nb["metadata"]["papermill"]
-        facts.update(end_time=_now(), duration=round(time.monotonic() - self._begin, 6))
+        facts.update(end_time=now(), duration=round(time.monotonic() - self._begin, 6))
         for cell in self.nb["cells"]:
             status = cell["metadata"]["papermill"]["status"]
             if status == "failed":

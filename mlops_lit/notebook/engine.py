@@ -11,8 +11,8 @@ The cells run in a copy of a warm process (see Zygote). A notebook for another k
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['log', 'is_run', 'Cells', 'error_of', 'run_warm', 'ready_kernel', 'early_kernel', 'head_start', 'language_info',
-           'may_be_warm', 'check_kernel', 'Engine']
+__all__ = ['log', 'is_run', 'message_times', 'Cells', 'error_of', 'run_warm', 'ready_kernel', 'early_kernel', 'head_start',
+           'language_info', 'may_be_warm', 'check_kernel', 'Engine']
 
 # %% ../../nbs/notebook/08_engine.ipynb #69762eb0
 import contextlib
@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .bookkeeping import Execution, Failure, Setup, Stop
+from .bookkeeping import Execution, Failure, Setup, Stop, now
 from .imports import notebook_modules
 from .outputs import Outputs
 from .warm import Died, Refused, TimedOut, WarmKernel, warmth
@@ -41,6 +41,19 @@ def is_run(
         and bool(cell["source"].strip())
         and "skip-execution" not in tags
     )
+
+# %% ../../nbs/notebook/08_engine.ipynb #891b33d8
+def message_times(
+    begin: str,  # When the cell began, in ISO 8601
+    end: str,  # When it was done
+) -> dict[str, str]:
+    "The times in the words of Jupyter's messages."
+    return {
+        "iopub.status.busy": begin,
+        "iopub.execute_input": begin,
+        "iopub.status.idle": end,
+        "shell.execute_reply": end,
+    }
 
 # %% ../../nbs/notebook/08_engine.ipynb #1e922ed7
 class Cells:
@@ -90,7 +103,7 @@ class Cells:
         return failure
 
     def _execute(self, cell: Any, index: int) -> Failure | None:
-        name = f"cell-{index}"
+        name, begin = f"cell-{index}", now()
         self.outputs.start(cell, name)
         deadline, flush = self.execution.cell_deadline(), self._flush
         try:
@@ -101,6 +114,7 @@ class Cells:
             return Failure(index, "Timeout", "the time limit was reached in this cell")
         except Died as death:
             return self._died(index, death.args[0])
+        cell["metadata"]["execution"] = message_times(begin, now())
         return self._judge(cell, index, reply)
 
     def _flush(self) -> None:

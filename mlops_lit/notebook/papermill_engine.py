@@ -22,10 +22,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from papermill.engines import Engine as PapermillEngine
-from papermill.engines import NBClientEngine
-from papermill.log import logger
-
 from .bookkeeping import Execution, Failure, Setup
 from .engine import may_be_warm, run_warm
 from .warm import Refused
@@ -115,6 +111,8 @@ def listener(
     "What papermill does with each output as it comes; None when it does nothing."
     if not (log_output or stdout_file or stderr_file):
         return None
+    from papermill.log import logger
+
     files, levels = {"stdout": stdout_file, "stderr": stderr_file}, {"stdout": 20, "stderr": 30}
 
     def heard(output: Mapping[str, Any]) -> None:
@@ -130,7 +128,7 @@ def listener(
     return heard
 
 # %% ../../nbs/notebook/18_papermill_engine.ipynb #629a36c3
-class Engine(PapermillEngine):  # type: ignore[misc]
+class Engine:
     "Runs a notebook for papermill in a warm process, or as papermill would."
 
     @classmethod
@@ -146,6 +144,9 @@ class Engine(PapermillEngine):  # type: ignore[misc]
         **options: Any,
     ) -> Any:
         "The executed notebook."
+        from papermill.engines import NBClientEngine
+        from papermill.log import logger
+
         variables = kernel_variables(kernel_name)
         if variables is not None and may_be_warm("python3"):
             try:
@@ -156,6 +157,28 @@ class Engine(PapermillEngine):  # type: ignore[misc]
         return NBClientEngine.execute_notebook(
             nb, kernel_name, output_path, progress_bar, log_output, autosave_cell_every, **options
         )
+
+    @classmethod
+    def nb_kernel_name(
+        cls,
+        nb: Any,  # The notebook
+        name: str | None = None,  # A kernel that was asked for; None: the notebook's own
+    ) -> str:
+        "The name of the kernel that the notebook needs."
+        from papermill.utils import nb_kernel_name
+
+        return str(nb_kernel_name(nb, name))
+
+    @classmethod
+    def nb_language(
+        cls,
+        nb: Any,  # The notebook
+        language: str | None = None,  # A language that was asked for; None: the notebook's own
+    ) -> str:
+        "The language of the notebook."
+        from papermill.utils import nb_language
+
+        return str(nb_language(nb, language))
 
 # %% ../../nbs/notebook/18_papermill_engine.ipynb #c3927ec5
 def _run(

@@ -280,6 +280,7 @@ class Kernel:
             iopub_socket=self.outlet,
             shell_channel_thread=SimpleNamespace(parent_thread=threading.main_thread()),
             profile_dir=ProfileDir(location=str(scratch)),
+            user_ns=None,  # That of a module, with its __doc__ and __spec__
             log=_quiet_log(),
             config=Config(HistoryManager={"enabled": False, "hist_file": ":memory:"}),
         )
@@ -308,6 +309,8 @@ class Kernel:
         self.shell.init_environment()
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         os.chdir(facts["folder"])
+        if "multiprocessing.process" in sys.modules:  # Where spawned processes begin
+            vars(sys.modules["multiprocessing.process"])["ORIGINAL_DIR"] = os.getcwd()
         sys.argv = facts["argv"]
         self.shell.user_ns["_dh"] = [facts["folder"]]
         self.shell.starting_dir = facts["folder"]

@@ -118,7 +118,8 @@ class Loader:
     def _fits(self, name: str) -> bool:
         before = self._said(), shell_state(self.kernel.shell)
         try:
-            importlib.import_module(name)
+            with self.kernel.shell.builtin_trap:  # Libraries ask whether they are in a notebook
+                importlib.import_module(name)
         except BaseException:
             return False
         return before == (self._said(), shell_state(self.kernel.shell)) and settled()

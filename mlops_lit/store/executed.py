@@ -45,7 +45,8 @@ def notebook_bytes(
 # %% ../../nbs/store/06_executed.ipynb #4578f49f
 def _split(notebook: Any) -> Any:
     "The notebook with long texts as lists of lines, as the format has it on disk."
-    return {**notebook, "cells": [_split_cell(cell) for cell in notebook["cells"]]}
+    kept = {k: v for k, v in notebook["metadata"].items() if not k.startswith("orig_nbformat")}
+    return {**notebook, "metadata": kept, "cells": [_split_cell(c) for c in notebook["cells"]]}
 
 
 def _split_cell(cell: Any) -> Any:

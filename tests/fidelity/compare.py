@@ -325,12 +325,13 @@ def run_comparison(
     sources: Sequence[Source], engine: str, scratch: Path, *, standard_runs: int = 2
 ) -> list[Comparison]:
     "What each notebook gave with papermill's own engine and with the other one."
-    passes = [f"standard-{number}" for number in range(standard_runs)] + ["other"]
-    shutil.rmtree(scratch / "other", ignore_errors=True)
+    # Names of one length, because a long path is broken at another place
+    passes = [f"standard-{number}" for number in range(standard_runs)] + ["the-others"]
+    shutil.rmtree(scratch / "the-others", ignore_errors=True)
     results = []
     for name in passes:
         jobs = jobs_for(sources, scratch / name)
-        ended = run_all("nbclient" if name != "other" else engine, jobs, scratch)
+        ended = run_all("nbclient" if name != "the-others" else engine, jobs, scratch)
         results.append([(read(job, ended[job.name]), ended[job.name]) for job in jobs])
     comparisons = []
     for source, *each in zip(sources, *results, strict=True):

@@ -47,7 +47,7 @@ KNOWN: dict[str, tuple[set[int | str] | None, str]] = {
     "a display that is no valid output": (None, INVALID),
     "standard streams replaced": ({6, "error"}, INSIDE),
     "the shell's own names": ({14, 15, 21, 23}, PROCESS),
-    "environment": ({5, 11, 25}, PROCESS),
+    "environment": ({5, 12, 26}, PROCESS),
     "exit()": (None, EXIT),
     "quit()": (None, EXIT),
     **dict.fromkeys(DYING, (None, DEATH)),
