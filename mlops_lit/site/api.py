@@ -64,21 +64,28 @@ class _Written:
     source: str
     tree: ast.Module
     comments: dict[int, str]
+    lines: list[bytes]  # Columns of the syntax tree count bytes
 
     def text(self, node: ast.AST | None) -> str:
         "What was written for `node` on one line, or nothing."
-        segment = ast.get_source_segment(self.source, node) if node is not None else None
-        return " ".join((segment or "").split())
+        if node is None:
+            return ""
+        first, last = node.lineno - 1, node.end_lineno or node.lineno  # type: ignore[attr-defined]
+        lines = self.lines[first:last]
+        lines[-1] = lines[-1][: node.end_col_offset]  # type: ignore[attr-defined]
+        lines[0] = lines[0][node.col_offset :]  # type: ignore[attr-defined]
+        return " ".join(b"".join(lines).decode().split())
 
     def note(self, node: ast.AST) -> str:
         "The comment on the line where `node` ends."
         return self.comments.get(getattr(node, "end_lineno", 0), "")
 
 # %% ../../nbs/site/02_api.ipynb #76a2df3e
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _written(source: str) -> _Written:
     "The parsed source, once for all the names of a module."
-    return _Written(source, ast.parse(source), comments_by_line(source))
+    lines = source.encode().splitlines(keepends=True)
+    return _Written(source, ast.parse(source), comments_by_line(source), lines)
 
 # %% ../../nbs/site/02_api.ipynb #6e6082ee
 def _arguments(args: ast.arguments) -> Iterator[tuple[str, ast.arg, ast.expr | None]]:
