@@ -3397,6 +3397,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                            'mlops_lit/track/callbacks.py')},
             'mlops_lit.track.capture': { 'mlops_lit.track.capture._distributions': ( 'track/capture.html#_distributions',
                                                                                      'mlops_lit/track/capture.py'),
+                                         'mlops_lit.track.capture._facts': ('track/capture.html#_facts', 'mlops_lit/track/capture.py'),
                                          'mlops_lit.track.capture._git': ('track/capture.html#_git', 'mlops_lit/track/capture.py'),
                                          'mlops_lit.track.capture._is_code': ('track/capture.html#_is_code', 'mlops_lit/track/capture.py'),
                                          'mlops_lit.track.capture._keep_code': ( 'track/capture.html#_keep_code',

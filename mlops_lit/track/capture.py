@@ -13,6 +13,7 @@ __all__ = ['CODE_SUFFIXES', 'MAX_FILE_BYTES', 'MAX_FILES', 'MAX_VISITED', 'git_s
            'code_files', 'code_archive', 'running_program', 'packages', 'environment', 'capture']
 
 # %% ../../nbs/track/01_capture.ipynb #6afd941d
+import contextlib
 import io
 import os
 import platform
@@ -127,7 +128,10 @@ def code_files(
     visited, waiting = 0, [str(folder)]
     found: list[Path] = []
     while waiting and visited <= MAX_VISITED and len(found) < MAX_FILES:
-        names = sorted(os.scandir(waiting.pop()), key=lambda entry: entry.name)
+        try:
+            names = sorted(os.scandir(waiting.pop()), key=lambda entry: entry.name)
+        except OSError:  # Gone since it was listed, or not ours to read
+            continue
         visited += len(names)
         for entry in names:
             if entry.is_dir(follow_symlinks=False):
@@ -162,18 +166,30 @@ def code_archive(
     files = code_files(folder)
     if program and program.is_file() and program not in files and _is_code(program):
         files.append(program)
-    if not files:
+    facts = {path: facts for path in files if (facts := _facts(path)) is not None}
+    if not facts:
         return b""
-    stamps = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+    stamps = tuple((str(path), *each) for path, each in facts.items())
     if _last_archive.get("stamps") == stamps:
         return _last_archive["bytes"]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in files:
+        for path in facts:
             name = path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)
-            archive.writestr(zipfile.ZipInfo(str(name)), path.read_bytes(), zipfile.ZIP_DEFLATED)
+            with contextlib.suppress(FileNotFoundError):  # A file may go at any moment
+                content = path.read_bytes()
+                archive.writestr(zipfile.ZipInfo(str(name)), content, zipfile.ZIP_DEFLATED)
     _last_archive.update(stamps=stamps, bytes=buffer.getvalue())
     return _last_archive["bytes"]
+
+# %% ../../nbs/track/01_capture.ipynb #f6f89ba4
+def _facts(path: Path) -> tuple[int, int] | None:
+    "When a file was changed and how large it is; None when it is gone."
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 # %% ../../nbs/track/01_capture.ipynb #0abb7a4c
 _last_archive: dict[str, Any] = {}  # The next run of this process usually has the same code
