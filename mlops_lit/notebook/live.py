@@ -118,7 +118,7 @@ class Engine(Nursery):
             return
         self.is_wanted = self.is_wanted and request["do"] == "tell"
         with contextlib.suppress(OSError):
-            facts = {"pid": os.getpid(), "commands": len(self.callers), "busy": False}
+            facts = {"pid": os.getpid(), "commands": len(self.callers)}
             caller.sendall(json.dumps({**facts, "modules": sorted(self.loader.seen)}).encode())
         caller.close()
 
