@@ -2,6 +2,7 @@
 
 Modules:
 
+- `mlops_lit.chart`: The three charts that reports are made of, alike on every page: intervals, lines, and points against a diagonal.
 - `mlops_lit.check`: One claim, its measured value and a verdict: passed, failed, or not judged.
 - `mlops_lit.cli.app`: What all commands share: one app, its exit codes, and JSON for scripts.
 - `mlops_lit.cli.params`: `-p name=value` and files of parameters, one set or many, before the notebook has its say.
@@ -10,6 +11,7 @@ Modules:
 - `mlops_lit.data.columns`: What a column holds: its kind as seen, its type as declared, its unit and meaning.
 - `mlops_lit.data.expectations`: What the data must be like, written down once and checked every time.
 - `mlops_lit.data.profile`: What is in each column, and how much it has to do with the outcome.
+- `mlops_lit.data.source`: A frame, a file, a thousand files: one thing that can be asked.
 - `mlops_lit.data.split`: Which row is for training, which for choosing, which for the final measurement: the same answer every time.
 - `mlops_lit.diagram`: A small graph as SVG: boxes in columns, arrows from left to right, and no library.
 - `mlops_lit.errors`: What an error of mlops_lit says, and why there is only one kind of it for bad input.
@@ -51,6 +53,7 @@ Modules:
 - `mlops_lit.notebook.warm`: A kernel for a notebook in milliseconds: the driver's side of the zygote.
 - `mlops_lit.notebook.wire`: What a kernel process and the one that drives it say to each other, as bytes over a pair of sockets.
 - `mlops_lit.notebook.zygote`: One process imports the libraries; each notebook runs in a copy of it that takes milliseconds to make.
+- `mlops_lit.result`: What an analysis gives back: numbers first, a table when it is shown, sentences and checks when a report asks.
 - `mlops_lit.settings`: One small file says where a project keeps its runs and its site; an environment variable can override each line.
 - `mlops_lit.site.api`: A function's signature, sentence and parameter table, read from its source without importing it.
 - `mlops_lit.site.build`: Docs, reports and runs as one folder of pages, by Quarto or by the built-in renderer.
