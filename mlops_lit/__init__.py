@@ -26,6 +26,7 @@ Modules:
 - `mlops_lit.govern.findings`: What an audit says, in sentences that a compliance officer can sign and charts that show how sure they are.
 - `mlops_lit.govern.groups`: Who is compared with whom: groups from one column or several, the missing among them, counted in one pass.
 - `mlops_lit.model.files`: A model that anyone may load, because loading it executes nothing it brought along.
+- `mlops_lit.model.scored`: Which rows, which outcome, whose scores, and were the rows kept from training?
 - `mlops_lit.model.training`: From a table of mixed columns to a classifier, with what was left out said aloud.
 - `mlops_lit.notebook.bar`: A cell that runs notebooks shows how far they are, and keeps one line about how they ended.
 - `mlops_lit.notebook.bookkeeping`: What is known about a notebook while it runs: how far it is, how its cells ended, and all of it on disk.
