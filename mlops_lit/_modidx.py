@@ -2260,6 +2260,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'mlops_lit.site.stage._linked': ('site/stage.html#_linked', 'mlops_lit/site/stage.py'),
                                       'mlops_lit.site.stage._one_form': ('site/stage.html#_one_form', 'mlops_lit/site/stage.py'),
                                       'mlops_lit.site.stage._plain_frame': ('site/stage.html#_plain_frame', 'mlops_lit/site/stage.py'),
+                                      'mlops_lit.site.stage._processors': ('site/stage.html#_processors', 'mlops_lit/site/stage.py'),
                                       'mlops_lit.site.stage._shown_names': ('site/stage.html#_shown_names', 'mlops_lit/site/stage.py'),
                                       'mlops_lit.site.stage._title_cell': ('site/stage.html#_title_cell', 'mlops_lit/site/stage.py'),
                                       'mlops_lit.site.stage._without_row_numbers': ( 'site/stage.html#_without_row_numbers',

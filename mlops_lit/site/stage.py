@@ -25,6 +25,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -233,6 +234,21 @@ def without_magics(
     return re.sub(rf"^\s*%({words})\b.*\n?", "", source, flags=re.M)
 
 # %% ../../nbs/site/04_stage.ipynb #05cf5b67
+@cache
+def _processors(root: Path, changed: int) -> Any:
+    "nbdev's processors for the pages of a project, but those whose work is done here."
+    from nbdev.processors import FilterDefaults
+
+    ours = {"insert_warning", "add_show_docs", "exec_show_docs", "add_links", "FrontmatterProc"}
+    ours.add("clean_magics")  # Reads pyproject.toml for each cell
+
+    class PageFilter(FilterDefaults):  # type: ignore[misc]
+        def base_procs(self) -> list[Callable[..., Any]]:
+            return [p for p in super().base_procs() if p.__name__ not in ours]
+
+    return PageFilter().procs()
+
+# %% ../../nbs/site/04_stage.ipynb #90571842
 def nbdev_filter(
     notebook: Notebook,  # Its exported cells already replaced
     path: Path,  # Where it lies
@@ -240,21 +256,14 @@ def nbdev_filter(
 ) -> Notebook:
     "The notebook after nbdev's default processors."
     from fastcore.nbio import dict2nb, nb2dict
-    from nbdev.processors import FilterDefaults
-
-    ours = {"insert_warning", "add_show_docs", "exec_show_docs", "add_links", "FrontmatterProc"}
-    ours.add(
-        "clean_magics"
-    )  # Reads pyproject.toml for each cell, which takes longer than all the rest
-
-    class PageFilter(FilterDefaults):  # type: ignore[misc]
-        def base_procs(self) -> list[Callable[..., Any]]:
-            return [p for p in super().base_procs() if p.__name__ not in ours]
+    from nbdev.process import NBProcessor
 
     parsed = dict2nb(copy.deepcopy(notebook))
     parsed["path_"] = str(path)
     with contextlib.chdir(root):
-        PageFilter()(parsed)
+        file = root / "pyproject.toml"
+        processors = _processors(root, file.stat().st_mtime_ns if file.exists() else 0)
+        NBProcessor(nb=parsed, procs=processors, rm_directives="quarto").process()
     plain: Notebook = nb2dict(parsed)
     for cell in plain["cells"]:
         cell["source"] = without_directives(joined(cell["source"]))
