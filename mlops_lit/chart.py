@@ -25,10 +25,20 @@ COLORS = (BLUE, ORANGE, GREEN, PURPLE)
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 
 # %% ../nbs/06_chart.ipynb #ab9bc62b
-def _legend() -> Any:
+def _legend(names: Sequence[str] = ()) -> Any:
+    "Above the chart, in as many columns as a narrow screen has room for."
     import altair as alt
 
-    return alt.Legend(orient="top", title=None, labelLimit=300)
+    columns = 1 if sum(map(len, names[:2])) > 40 else 2
+    return alt.Legend(orient="top", title=None, labelLimit=300, columns=columns)
+
+
+def _axis(style: str = "") -> Any:
+    "A horizontal axis whose labels do not touch, however narrow it is."
+    import altair as alt
+
+    told: dict[str, Any] = {"format": style} if style else {}
+    return alt.Axis(labelFlush=False, labelOverlap="parity", labelSeparation=6, **told)
 
 # %% ../nbs/06_chart.ipynb #a1aa2f48
 def _tooltips(columns: Mapping[str, str], formats: Mapping[str, str]) -> list[Any]:
@@ -69,7 +79,7 @@ def interval_chart(
         {"value": style, "lower": style, "upper": style, "n": ",.0f"},
     )  # fmt: skip
     scale = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
-    axis = alt.Axis(format=style) if "%" in style else alt.Axis()
+    axis = _axis(style.replace("%", "~%") if "%" in style else "")
     x = alt.X("lower:Q", title=x_title, scale=scale, axis=axis)
     rows = frame.assign(judged=frame["judged"].astype(bool) if "judged" in frame else True)
     y = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=280))
@@ -111,7 +121,7 @@ def line_chart(
         {f"{series}:N": " "} if series else {}, {}
     ) + _tooltips({f"{x}:Q": x_title, f"{y}:Q": y_title, **{f"{name}:Q": text for name, text in (details or {}).items()}}, {x: x_style, y: y_style, **dict.fromkeys(details or {}, ".3f")})  # fmt: skip
     base = alt.Chart(rows).encode(
-        x=alt.X(f"{x}:Q", title=x_title, axis=alt.Axis(format=x_style) if "%" in x_style else alt.Axis()),
+        x=alt.X(f"{x}:Q", title=x_title, axis=_axis(x_style if "%" in x_style else "")),
         tooltip=tooltip,
     )  # fmt: skip
     above = alt.Y(
@@ -124,13 +134,13 @@ def line_chart(
         told: dict[str, Any] = {
             "color": alt.Color(
                 f"{series}:N",
-                legend=_legend(),
+                legend=_legend(names),
                 scale=alt.Scale(domain=names, range=list(COLORS[: len(names)])),
             )
         }
         dash = alt.StrokeDash(
             f"{series}:N",
-            legend=_legend(),
+            legend=_legend(names),
             scale=alt.Scale(domain=names, range=list(DASHES[: len(names)])),
         )
         lines = lines.encode(**told, strokeDash=dash)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['PASSED', 'FAILED', 'NOT_JUDGED', 'MIME_TYPE', 'SIGNS', 'CLASSES', 'Check', 'show_value', 'check_value', 'checks_html',
-           'markdown_text', 'checks_frame']
+           'markdown_text', 'checks_frame', 'verdict_text']
 
 # %% ../nbs/03_check.ipynb #7f330fef
 import html
@@ -139,6 +139,21 @@ def checks_frame(
 
     columns = ["verdict", "name", "value", "expected", "detail", "source"]
     return pd.DataFrame([check.as_dict() for check in checks], columns=columns)
+
+# %% ../nbs/03_check.ipynb #0fd1348c
+def verdict_text(
+    checks: Iterable[Check],  # The checks of a report
+) -> str:
+    "The checks in one sentence of Markdown: which failed, else that none did, and how many could not be judged."
+    every = list(checks)
+    failed = [markdown_text(check.name) for check in every if check.passed is False]
+    n_open = sum(check.passed is None for check in every)
+    if not every:
+        return "**Nothing was checked.**"
+    if n_open == len(every):
+        return f"**None of {len(every)} checks could be judged.**"
+    verdict = f"**{len(failed)} of {len(every)} checks failed** ({', '.join(failed)})" if failed else f"**No check failed** of {len(every)}"  # fmt: skip
+    return verdict + (f", and {n_open} could not be judged." if n_open else ".")
 
 # %% ../nbs/03_check.ipynb #a29a4b89
 def _json_ready(value: Any) -> Any:

@@ -9,7 +9,7 @@ An analysis answers with a small frozen dataclass: its fields are the numbers, `
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Result', 'p_text', 'listed', 'counted', 'say', 'bullets', 'facts']
+__all__ = ['Result', 'p_text', 'listed', 'counted', 'say', 'bullets', 'facts', 'readable']
 
 # %% ../nbs/05_result.ipynb #2785fc69
 import math
@@ -94,3 +94,30 @@ def facts(
     "Show a table of two columns without a head."
     rows = [f"| {markdown_text(name)} | {markdown_text(value)} |" for name, value in values.items()]
     say("\n".join(["| | |", "|---|---|", *rows]))
+
+# %% ../nbs/05_result.ipynb #3492d9d8
+def readable(
+    frame: pd.DataFrame,  # Any table; stays as it is
+    digits: int = 4,  # Significant digits of numbers below 1,000; above, no decimals
+) -> pd.DataFrame:
+    "The table as a page shows it: short numbers, and a dash where there is none."
+    import pandas as pd
+
+    shown = frame.astype(object)
+    for i in range(frame.shape[1]):
+        texts = [_cell_text(value, digits) for value in frame.iloc[:, i].tolist()]
+        shown.isetitem(i, pd.Series(texts, frame.index, dtype=object))
+    return shown
+
+# %% ../nbs/05_result.ipynb #8d1295d1
+def _cell_text(value: object, digits: int) -> object:
+    "A number in few digits, a dash for nothing, anything else as it is."
+    import pandas as pd
+
+    if pd.api.types.is_scalar(value) and pd.isna(value):  # type: ignore[call-overload]
+        return "–"
+    if not isinstance(value, float):
+        return value
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -13,11 +13,11 @@ from __future__ import annotations
 # %% auto #0
 __all__ = ['KINDS', 'KIND_OF_VALUES', 'MAX_CATEGORIES', 'MIN_ROWS_FOR_IDENTIFIER', 'TYPES', 'TRUTH_WORDS', 'PARSERS', 'MISSING',
            'named_like_identifier', 'column_kind', 'Column', 'read_columns', 'present_values', 'misfits',
-           'convert_column', 'convert_columns', 'value_text', 'distinct_count', 'describe_columns']
+           'convert_column', 'convert_columns', 'value_text', 'other_scores', 'distinct_count', 'describe_columns']
 
 # %% ../../nbs/data/01_columns.ipynb #a40fec73
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -282,6 +282,23 @@ def value_text(
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+# %% ../../nbs/data/01_columns.ipynb #d459afee
+def other_scores(
+    frame: pd.DataFrame,  # The table
+    taken: Sequence[str | None] = (),  # Columns whose part is known; None is passed over
+) -> list[str]:
+    "Columns that look like scores or decisions of a model, by name and range."
+    words = {"p", "score", "prob", "proba", "probability", "pred", "prediction", "predicted"}
+    found = []
+    for name in map(str, frame.columns):
+        named = words & set(re.split("[^a-z]+", name.lower()))
+        if not named or name in taken or column_kind(frame[name]) not in ("number", "boolean"):
+            continue
+        values = frame[name].dropna()
+        if len(values) and not pd.api.types.is_timedelta64_dtype(values) and values.between(0, 1).all():  # fmt: skip
+            found.append(name)
+    return found
 
 # %% ../../nbs/data/01_columns.ipynb #6996a78b
 def distinct_count(

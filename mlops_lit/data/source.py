@@ -183,6 +183,24 @@ READERS = {
 }
 
 # %% ../../nbs/data/00_source.ipynb #490eb4f6
+NO_VALUE = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]  # As pandas.read_csv  # fmt: skip
+
+
+def _csv_rows(connection: Any, files: str) -> str:
+    "How SQL reads these files: the first line names the columns, and only true and false are truth values."
+    read = f"read_csv({files}, header = true, nullstr = [{', '.join(map(literal, NO_VALUE))}]"
+    types = connection.execute(f"DESCRIBE SELECT * FROM {read})").fetchall()
+    asked = [quoted(name) for name, kind, *_ in types if kind == "BOOLEAN"]
+    if not asked:
+        return read + ")"
+    tests = ", ".join(f"bool_and(lower({name}) IN ('true', 'false'))" for name in asked)
+    head = f"(SELECT {', '.join(asked)} FROM {read}, all_varchar = true) LIMIT 20480)"
+    answers = connection.execute(f"SELECT {tests} FROM {head}").fetchone()
+    words = [name for name, is_truth in zip(asked, answers, strict=True) if is_truth is False]
+    texts = ", ".join(f"{literal(name[1:-1].replace(chr(34) * 2, chr(34)))}: 'VARCHAR'" for name in words)  # fmt: skip
+    return read + (f", types = {{{texts}}})" if words else ")")
+
+# %% ../../nbs/data/00_source.ipynb #90c0cfd6
 def _register_files(connection: Any, pattern: str) -> str:
     "Make the files known to the connection."
     paths = sorted(glob.glob(pattern, recursive=True)) or [pattern]
@@ -197,10 +215,11 @@ def _register_files(connection: Any, pattern: str) -> str:
             f"{pattern} has files of type {', '.join(suffixes) or '(none)'}. Pass files of one type, CSV or Parquet."
         )
     listed = ", ".join(literal(glob.escape(path)) for path in paths)
-    options = "" if READERS[suffixes[0]] == "read_csv" else ", union_by_name = true"
-    view = f"CREATE VIEW data AS SELECT * FROM {READERS[suffixes[0]]}([{listed}]{options})"
+    rows = f"read_parquet([{listed}], union_by_name = true)"
     try:
-        connection.execute(view)
+        if READERS[suffixes[0]] == "read_csv":
+            rows = _csv_rows(connection, f"[{listed}]")
+        connection.execute(f"CREATE VIEW data AS SELECT * FROM {rows}")
     except Exception as error:
         raise InputError(f"{pattern} cannot be read: {error}") from error
     return Path(pattern).name
