@@ -10,8 +10,9 @@ good closed formulas; means have their standard error; everything else is resamp
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['MAX_UNDEFINED', 'Estimate', 'undefined', 'z_value', 'wilson_bounds', 'wilson', 'difference', 'ratio', 'mean',
-           'percentile_interval', 'bootstrap', 'bootstrap_counts']
+__all__ = ['MAX_UNDEFINED', 'Estimate', 'estimate_text', 'undefined', 'z_value', 'wilson_bounds', 'wilson', 'difference', 'ratio',
+           'mean', 'from_variance', 'effective_n', 'weighted_wilson', 'percentile_interval', 'bootstrap',
+           'bootstrap_counts', 'holm']
 
 # %% ../../nbs/evaluate/01_intervals.ipynb #1fd4c034
 import math
@@ -39,15 +40,25 @@ class Estimate:
     method: str  # How the interval was found, or why there is none
 
     def __str__(self) -> str:
-        if math.isnan(self.value):
-            return f"undefined ({self.method})"
-        if math.isnan(self.lower):
-            return f"{self.value:.3f} (n={self.n:,}; {self.method})"
-        return f"{self.value:.3f} ({self.confidence:.0%} interval {self.lower:.3f} to {self.upper:.3f}, n={self.n:,})"
+        said = estimate_text(self, ".3f")
+        return said if math.isnan(self.value) else f"{said[:-1]}, n={self.n:,})"
 
     def as_dict(self) -> dict[str, Any]:
         "The fields as plain data, ready for a table or JSON."
         return asdict(self)
+
+# %% ../../nbs/evaluate/01_intervals.ipynb #c61556f1
+def estimate_text(
+    estimate: Estimate,  # What to say
+    style: str = ".3g",  # How numbers are written
+) -> str:
+    "The estimate in a sentence, e.g. `0.15 (95% interval 0.02 to 0.28)`."
+    if math.isnan(estimate.value):
+        return f"undefined ({estimate.method})"
+    if math.isnan(estimate.lower):
+        return f"{estimate.value:{style}} ({estimate.method})"
+    ends = f"interval {estimate.lower:{style}} to {estimate.upper:{style}}"
+    return f"{estimate.value:{style}} ({estimate.confidence * 100:g}% {ends})"
 
 # %% ../../nbs/evaluate/01_intervals.ipynb #43b4635b
 def undefined(
@@ -180,6 +191,63 @@ def mean(
         centre, centre - half, centre + half, confidence, n, "normal interval of a mean"
     )
 
+# %% ../../nbs/evaluate/01_intervals.ipynb #171b262a
+def from_variance(
+    value: float,  # The statistic; NaN: undefined
+    variance: float,  # Its variance; NaN or 0: there is no interval
+    n: int,  # Rows it rests on
+    confidence: float = 0.95,  # Between 0 and 1
+    method: str = "normal interval",  # How the variance was found
+    ends: tuple[float, float] = (-math.inf, math.inf),  # Where the interval is cut
+    logit: bool = False,  # True: for a number between 0 and 1, the interval on the scale of log-odds
+) -> Estimate:
+    "`value` with the normal interval of its variance."
+    z = z_value(confidence)
+    if math.isnan(value):
+        return undefined(method, n, confidence)
+    if not variance > 0 or (logit and not 0 < value < 1):
+        reason = "no interval: every row moves it alike" if n > 1 else "no interval from one row"
+        return Estimate(value, math.nan, math.nan, confidence, n, reason)
+    half = z * math.sqrt(variance)
+    if not logit:
+        return Estimate(value, max(ends[0], value - half), min(ends[1], value + half), confidence, n, method)  # fmt: skip
+    centre, half = math.log(value / (1 - value)), half / (value * (1 - value))
+    lower, upper = (1 / (1 + math.exp(-side)) for side in (centre - half, centre + half))
+    return Estimate(value, lower, upper, confidence, n, method)
+
+# %% ../../nbs/evaluate/01_intervals.ipynb #2ce3c608
+def effective_n(
+    above: ArrayLike,  # Weight of the rows that have it, any shape
+    rest: ArrayLike,  # Weight of the others, same shape
+    squares_above: ArrayLike,  # Squared weights of the rows that have it, summed
+    squares_rest: ArrayLike,  # Squared weights of the others, summed
+) -> NDArray[np.float64]:
+    "How many equal rows leave the proportion `above / (above + rest)` as uncertain; 0 without weight."
+    x, other = np.asarray(above, float), np.asarray(rest, float)
+    have, lack = np.asarray(squares_above, float), np.asarray(squares_rest, float)
+    total = x + other
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = (other / total) ** 2 * have + (x / total) ** 2 * lack
+        n = np.where(spread > 0, x * other / spread, total**2 / (have + lack))
+    return np.where(total > 0, n, 0.0)
+
+# %% ../../nbs/evaluate/01_intervals.ipynb #b9c5e02c
+def weighted_wilson(
+    above: float,  # Weight of the rows that have it
+    rest: float,  # Weight of the others
+    squares_above: float,  # Squared weights of the rows that have it, summed
+    squares_rest: float,  # Squared weights of the others, summed
+    confidence: float = 0.95,  # Between 0 and 1
+) -> Estimate:
+    "The proportion of weight with Wilson's interval for the effective number of rows."
+    n = float(effective_n(above, rest, squares_above, squares_rest))
+    if n == 0:
+        return undefined("no rows with a weight above 0", 0, confidence)
+    share = above / (above + rest)
+    lower, upper = wilson_bounds(n if rest == 0 else share * n, n, confidence)
+    method = f"Wilson with the effective number of rows, {n:,.1f}"
+    return Estimate(share, float(lower), float(upper), confidence, round(n), method)
+
 # %% ../../nbs/evaluate/01_intervals.ipynb #590f2399
 MAX_UNDEFINED = 0.05  # Largest share of undefined resamples that still gives an interval
 
@@ -246,3 +314,16 @@ def bootstrap_counts(
         n_resamples, *table.shape
     )
     return percentile_interval(float(statistic(table)), statistic(draws), n, confidence)
+
+# %% ../../nbs/evaluate/01_intervals.ipynb #268d4cb0
+def holm(
+    p_values: ArrayLike,  # One per test, shape (k,); NaN: not tested, does not count
+) -> NDArray[np.float64]:
+    "The p-values adjusted for their number, in the same order."
+    p = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(order) else []
+    return adjusted
