@@ -10,14 +10,16 @@ rates that cannot be computed are absent, never zero."""
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['RATES', 'COMPARISON_COLUMNS', 'FOUR_FIFTHS', 'EQUALIZED_ODDS', 'group_rates', 'judged_groups', 'reference_group',
-           'selection_test', 'Comparison', 'compare_selection', 'Gap', 'rate_gap', 'FairnessAudit', 'ratio_check',
-           'nothing_to_compare', 'odds_check', 'audit', 'base_rates_differ']
+__all__ = ['COMPARISON_COLUMNS', 'CRITERIA', 'FOUR_FIFTHS', 'EQUALIZED_ODDS', 'known_rates', 'rate_rows', 'is_weighted',
+           'group_values', 'group_rates', 'judged_groups', 'reference_group', 'selection_test', 'flips', 'Comparison',
+           'compare_selection', 'Criterion', 'known_criteria', 'Gap', 'resampled_cells', 'holding', 'rate_gap',
+           'FairnessAudit', 'ratio_check', 'nothing_to_compare', 'odds_check', 'audit_counts', 'audit', 'audits',
+           'outcome_counts', 'base_rates_differ']
 
 # %% ../../nbs/govern/02_fairness.ipynb #fcdbcc14
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,64 +29,121 @@ from numpy.typing import ArrayLike, NDArray
 from ..check import Check, check_value, show_value
 from ..data.columns import MISSING
 from ..errors import InputError, did_you_mean
+from ..evaluate.confusion import CELLS, RATES
 from mlops_lit.evaluate.intervals import (
     Estimate,
-    bootstrap_counts,
     difference,
+    holm,
+    percentile_interval,
     ratio,
     undefined,
     wilson_bounds,
 )
 from mlops_lit.govern.groups import (
-    CELLS,
     CROSS,
     DECISIONS,
+    PREFIXES,
+    Tally,
     count_groups,
+    crossings,
     group_names,
+    is_recorded,
+    tally,
 )
+from ..result import Result
 
 # %% ../../nbs/govern/02_fairness.ipynb #066de298
-RATES: dict[str, tuple[list[str], list[str]]] = {
-    "base_rate": (["false_negative", "true_positive"], CELLS),
-    "selection_rate": (["false_positive", "true_positive"], CELLS),
-    "true_positive_rate": (["true_positive"], ["false_negative", "true_positive"]),
-    "false_positive_rate": (["false_positive"], ["true_negative", "false_positive"]),
-    "false_negative_rate": (["false_negative"], ["false_negative", "true_positive"]),
-    "precision": (["true_positive"], ["false_positive", "true_positive"]),
-    "accuracy": (["true_negative", "true_positive"], CELLS),
-}
+def known_rates(
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`
+) -> list[str]:
+    "The rates that follow from the counts: all of them, or the selection rate where no outcome is known."
+    return ["selection_rate"] if "selected" in counts else list(RATES)
 
 # %% ../../nbs/govern/02_fairness.ipynb #a5984a08
-def _parts(counts: pd.DataFrame, rate: str) -> tuple[pd.Series, pd.Series]:
-    "Numerator and denominator of a rate for each group."
-    if "selected" in counts:
-        return counts["selected"], counts["n"]
-    above, below = RATES[rate]
-    return counts[above].sum(axis=1), counts[below].sum(axis=1)
+def _labels(counts: pd.DataFrame) -> list[str]:
+    "The columns with cells."
+    return list(DECISIONS if "selected" in counts else CELLS)
+
+# %% ../../nbs/govern/02_fairness.ipynb #43a7d19a
+def _arrays(counts: pd.DataFrame) -> tuple[NDArray[Any], ...]:
+    "Rows per group and cell; with weights, also their sums and the sums of their squares."
+    prefixes = ("", *PREFIXES) if is_weighted(counts) else ("",)
+    return tuple(
+        np.column_stack([counts[prefix + label].to_numpy() for label in _labels(counts)])
+        for prefix in prefixes
+    )
+
+# %% ../../nbs/govern/02_fairness.ipynb #d2537c52
+def _values(arrays: tuple[NDArray[Any], ...], rate: str) -> NDArray[np.float64]:
+    "The rate of each group: of the weights, where there are some."
+    return _share(arrays[1 if len(arrays) > 1 else 0], rate)
+
+# %% ../../nbs/govern/02_fairness.ipynb #728e4685
+def _rows(arrays: tuple[NDArray[Any], ...], rate: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    "Rows above and below the line of each group, or what the weights are worth."
+    above, below = _line(rate, arrays[0].shape[1])
+    if len(arrays) == 1:
+        return arrays[0][:, above].sum(1), arrays[0][:, below].sum(1)
+    weights, squares = (array[:, below].sum(1) for array in arrays[1:])
+    worth = np.divide(weights**2, squares, out=np.zeros(len(weights)), where=squares > 0)
+    return np.nan_to_num(_values(arrays, rate)) * worth, worth
 
 # %% ../../nbs/govern/02_fairness.ipynb #433ccbc3
+def _line(rate: str, width: int) -> tuple[list[int], list[int]]:
+    "Positions of the cells above and below the line, among two cells or four."
+    above, below = ((1,), (0, 1)) if width == len(DECISIONS) else RATES[rate]
+    return list(above), list(below)
+
+# %% ../../nbs/govern/02_fairness.ipynb #f7a99f0b
+def _share(cells: NDArray[Any], rate: str) -> NDArray[np.float64]:
+    "A rate of every table of cells, shape (…, cells); NaN where nothing is below the line."
+    above, below = (cells[..., part].sum(-1) for part in _line(rate, cells.shape[-1]))
+    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
+
+# %% ../../nbs/govern/02_fairness.ipynb #e20d52b9
+def rate_rows(
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`
+    rate: str,  # One of `known_rates`
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    "Rows above and below the line for each group; with weights, what they are worth."
+    return _rows(_arrays(counts), rate)
+
+# %% ../../nbs/govern/02_fairness.ipynb #7777e4eb
+def is_weighted(
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`
+) -> bool:
+    "Whether the rows were counted with weights."
+    return PREFIXES[0] + _labels(counts)[0] in counts
+
+# %% ../../nbs/govern/02_fairness.ipynb #b6882e8c
+def group_values(
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`
+    rate: str,  # One of `known_rates`
+) -> NDArray[np.float64]:
+    "The rate of each group, in the order of the counts; NaN where it does not exist."
+    return _values(_arrays(counts), rate)
+
+# %% ../../nbs/govern/02_fairness.ipynb #32d4145d
 def group_rates(
-    counts: pd.DataFrame,  # From `count_groups`
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`
     confidence: float = 0.95,  # Of the Wilson intervals, between 0 and 1
 ) -> pd.DataFrame:
-    "One row per rate and group: value, interval, numerator and denominator; NaN over an empty denominator."
-    rates = ["selection_rate"] if "selected" in counts else list(RATES)
-    rows = []
-    for rate in rates:
-        above, below = _parts(counts, rate)
-        lower, upper = wilson_bounds(above, below, confidence)
-        values = above / below.where(below > 0)
-        columns = {"value": values, "lower": lower, "upper": upper, "count": above, "of": below}
-        rows.append(
-            pd.DataFrame(
-                {
-                    "rate": rate,
-                    "group": counts.index,
-                    **{k: np.asarray(v) for k, v in columns.items()},
-                }
-            )
-        )
-    return pd.concat(rows, ignore_index=True)
+    "One row per rate and group: value, interval, rows above and below the line; NaN over an empty one."
+    rates, arrays = known_rates(counts), _arrays(counts)
+    parts = [_rows(arrays, rate) for rate in rates]
+    above, below = (np.concatenate(part) for part in zip(*parts, strict=True))
+    lower, upper = wilson_bounds(above, below, confidence)
+    return pd.DataFrame(
+        {
+            "rate": np.repeat(rates, len(counts)),
+            "group": np.tile(np.asarray(counts.index, dtype=object), len(rates)),
+            "value": np.concatenate([_values(arrays, rate) for rate in rates]),
+            "lower": lower,
+            "upper": upper,
+            "count": above,
+            "of": below,
+        }
+    )
 
 # %% ../../nbs/govern/02_fairness.ipynb #440c7594
 def judged_groups(
@@ -92,10 +151,10 @@ def judged_groups(
     min_group_size: int,  # Rows below which a group is not judged
 ) -> list[str]:
     "The groups that are recorded and large enough to be judged."
-    recorded = [group for group in counts.index if MISSING not in str(group).split(CROSS)]
-    return [group for group in recorded if counts.loc[group, "n"] >= min_group_size]
+    sizes = zip(counts.index, counts["n"], strict=True)
+    return [group for group, n in sizes if n >= min_group_size and is_recorded(group)]
 
-# %% ../../nbs/govern/02_fairness.ipynb #0ccc3f05
+# %% ../../nbs/govern/02_fairness.ipynb #7a815bd0
 def reference_group(
     counts: pd.DataFrame,  # From `count_groups`
     min_group_size: int = 30,  # Rows below which a group is not judged
@@ -107,31 +166,45 @@ def reference_group(
             f"There is no group {reference!r}, only {list(counts.index)}.{did_you_mean(reference, map(str, counts.index))}"
         )
     candidates = [reference] if reference is not None else judged_groups(counts, min_group_size)
-    selected, n = _parts(counts, "selection_rate")
-    return max(candidates, key=lambda group: selected[group] / n[group], default=None)
+    found = dict(zip(counts.index, group_values(counts, "selection_rate"), strict=True))
+    return max(candidates, key=lambda group: found[group], default=None)
 
 # %% ../../nbs/govern/02_fairness.ipynb #9a1c0047
 def selection_test(
-    selected: int,  # Selected in the group
-    n: int,  # Size of the group
-    selected_reference: int,  # Selected in the reference group
-    n_reference: int,  # Its size
+    selected: float,  # Selected in the group
+    n: float,  # Size of the group; with weights, the rows they are worth
+    selected_reference: float,  # Selected in the reference group
+    n_reference: float,  # Its size
 ) -> tuple[float, str]:
     "The two-sided p-value for equal rates and the name of the test; NaN when a group is empty."
+    whole = all(float(x).is_integer() for x in (selected, n, selected_reference, n_reference))
     if 0 in (n, n_reference):
         return math.nan, "not tested: an empty group"
     pooled = (selected + selected_reference) / (n + n_reference)
     expected = min(pooled, 1 - pooled) * min(n, n_reference)
     if pooled in (0, 1):
         return 1.0, "all decisions were alike"
-    if expected < 5:
+    if expected < 5 and whole:
         from scipy.stats import fisher_exact
 
         table = [[selected, n - selected], [selected_reference, n_reference - selected_reference]]
         return float(fisher_exact(table).pvalue), "Fisher's exact test"
     gap = selected / n - selected_reference / n_reference
     z = gap / math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / n_reference))
-    return math.erfc(abs(z) / math.sqrt(2)), "two-proportion z test"
+    name = "two-proportion z test" + ("" if whole else " over the rows that the weights are worth")
+    return math.erfc(abs(z) / math.sqrt(2)), name
+
+# %% ../../nbs/govern/02_fairness.ipynb #390f820c
+def flips(
+    selected: int,  # Selected in the group
+    n: int,  # Size of the group
+    selected_reference: int,  # Selected in the reference group
+    n_reference: int,  # Its size
+) -> bool:
+    "Whether choosing one different person would give the group the higher rate."
+    if 0 in (n, n_reference) or selected * n_reference >= selected_reference * n:
+        return False
+    return (selected + 1) * n_reference > (selected_reference - 1) * n
 
 # %% ../../nbs/govern/02_fairness.ipynb #3d851c21
 COMPARISON_COLUMNS = [
@@ -142,7 +215,9 @@ COMPARISON_COLUMNS = [
     "upper",
     "difference",
     "p_value",
+    "p_adjusted",
     "test",
+    "flips",
     "judged",
 ]
 
@@ -156,42 +231,134 @@ class Comparison:
     ratio: Estimate  # Impact ratio, with its interval
     difference: Estimate  # Difference of the rates, with its interval
     p_value: float  # For the hypothesis of equal rates
+    p_adjusted: float  # The same, adjusted for the number of judged groups; NaN: not judged
     test: str  # Which test it is
+    flips: bool  # Whether choosing one different person would turn the comparison around
     judged: bool  # Whether both groups are large enough
 
     def as_dict(self) -> dict[str, Any]:
-        "One row of a table: the ratio with its interval, difference, p-value."
-        values = (self.group, self.reference, self.ratio.value, self.ratio.lower, self.ratio.upper)
-        more = (self.difference.value, self.p_value, self.test, self.judged)
-        return dict(zip(COMPARISON_COLUMNS, values + more, strict=True))
+        "One row of a table: the ratio with its interval, difference, p-values."
+        first = (self.group, self.reference, self.ratio.value, self.ratio.lower, self.ratio.upper)
+        tested = (self.difference.value, self.p_value, self.p_adjusted, self.test)
+        values = (*first, *tested, self.flips, self.judged)
+        return dict(zip(COMPARISON_COLUMNS, values, strict=True))
 
 # %% ../../nbs/govern/02_fairness.ipynb #2e01ec69
 def compare_selection(
-    counts: pd.DataFrame,  # From `count_groups`
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`
     reference: str,  # The group to compare with
     min_group_size: int = 30,  # Rows below which a group is not judged
     confidence: float = 0.95,  # Of the intervals
 ) -> list[Comparison]:
     "Every other group against the reference, in the order of the counts."
-    selected, n = _parts(counts, "selection_rate")
     large = set(judged_groups(counts, min_group_size))
-    other = (int(selected[reference]), int(n[reference]))
-    comparisons = []
-    for group in counts.index.drop(reference):
-        own = (int(selected[group]), int(n[group]))
-        p_value, test = selection_test(*own, *other)
-        estimates = ratio(*own, *other, confidence), difference(*own, *other, confidence)
-        comparisons.append(
-            Comparison(group, reference, *estimates, p_value, test, {group, reference} <= large)
+    above, below = (part.tolist() for part in rate_rows(counts, "selection_rate"))
+    rows: dict[Any, tuple[Any, Any]] = dict(
+        zip(counts.index, zip(above, below, strict=True), strict=True)
+    )
+    others = [group for group in counts.index if group != reference]
+    tests = [selection_test(*rows[group], *rows[reference]) for group in others]
+    judged = [{group, reference} <= large for group in others]
+    kept = [p if judge else math.nan for (p, _), judge in zip(tests, judged, strict=True)]
+    return [
+        Comparison(
+            group,
+            reference,
+            _whole(ratio(*rows[group], *rows[reference], confidence)),
+            _whole(difference(*rows[group], *rows[reference], confidence)),
+            p_value,
+            adjusted,
+            test,
+            flips(*rows[group], *rows[reference]),
+            judge,
         )
-    return comparisons
+        for group, (p_value, test), adjusted, judge in zip(
+            others, tests, holm(kept).tolist(), judged, strict=True
+        )
+    ]
+
+# %% ../../nbs/govern/02_fairness.ipynb #d097d0c5
+def _whole(estimate: Estimate) -> Estimate:
+    "The estimate with a whole number of rows, also where weights are worth a broken one."
+    return replace(estimate, n=round(estimate.n))
 
 # %% ../../nbs/govern/02_fairness.ipynb #fdf08e45
 @dataclass(frozen=True)
-class Gap:
-    "The largest difference of a rate between groups, and which groups could enter."
+class Criterion:
+    "What is asked to be equal, and who asked."
 
-    estimate: Estimate  # With its interval; undefined with fewer than two groups
+    title: str  # As a sentence names it, e.g. "equalized odds"
+    rates: tuple[str, ...]  # Rates that must be equal in all groups
+    means: str  # What it asks, in words
+    source: str  # Who defined it
+
+# %% ../../nbs/govern/02_fairness.ipynb #be985f26
+CRITERIA: dict[str, Criterion] = {
+    "demographic_parity": Criterion(
+        "demographic parity",
+        ("selection_rate",),
+        "everyone is selected equally often, whoever deserves it",
+        "Calders, Kamiran and Pechenizkiy 2009",
+    ),
+    "equal_opportunity": Criterion(
+        "equal opportunity",
+        ("true_positive_rate",),
+        "those who deserve it are selected equally often",
+        "Hardt, Price and Srebro 2016",
+    ),
+    "predictive_equality": Criterion(
+        "predictive equality",
+        ("false_positive_rate",),
+        "those who do not deserve it are selected equally often",
+        "Corbett-Davies et al. 2017",
+    ),
+    "equalized_odds": Criterion(
+        "equalized odds",
+        ("true_positive_rate", "false_positive_rate"),
+        "both of these",
+        "Hardt, Price and Srebro 2016",
+    ),
+    "predictive_parity": Criterion(
+        "predictive parity",
+        ("precision",),
+        "a selection is right equally often",
+        "Chouldechova 2017",
+    ),
+    "conditional_use_accuracy": Criterion(
+        "conditional use accuracy equality",
+        ("precision", "negative_predictive_value"),
+        "a selection and a refusal are each right equally often",
+        "Berk et al. 2018",
+    ),
+    "overall_accuracy": Criterion(
+        "overall accuracy equality",
+        ("accuracy",),
+        "decisions are right equally often",
+        "Berk et al. 2018",
+    ),
+    "treatment_equality": Criterion(
+        "treatment equality",
+        ("false_negative_share",),
+        "mistakes lean the same way: refusals and selections are wrong in the same proportion",
+        "Berk et al. 2018",
+    ),
+}
+
+# %% ../../nbs/govern/02_fairness.ipynb #39957b0d
+def known_criteria(
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`
+) -> list[str]:
+    "The criteria that the counts can tell about: all, or demographic parity where no outcome is known."
+    rates = set(known_rates(counts))
+    return [name for name, criterion in CRITERIA.items() if rates.issuperset(criterion.rates)]
+
+# %% ../../nbs/govern/02_fairness.ipynb #52538422
+@dataclass(frozen=True)
+class Gap:
+    "The largest difference and the smallest ratio of a rate between groups, and which groups could enter."
+
+    estimate: Estimate  # The difference with its interval; undefined with fewer than two groups
+    ratio: Estimate  # Smallest rate over largest, with its interval
     groups: list[str]  # Groups that were compared
     left_out: list[str]  # Groups with too few rows below the line of a rate
     min_denominator: int  # What "too few" was
@@ -201,41 +368,97 @@ class Gap:
             return str(self.estimate)
         return f"{self.estimate}; left out: {', '.join(self.left_out)}"
 
-# %% ../../nbs/govern/02_fairness.ipynb #be985f26
+# %% ../../nbs/govern/02_fairness.ipynb #137be8a6
+def resampled_cells(
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`
+    groups: Sequence[str],  # Groups to draw for
+    n_resamples: int = 1000,  # How many tables of counts to draw
+    random_state: int = 0,  # Seed: the same one gives the same draws
+) -> NDArray[np.float64]:
+    "Cells of resampled rows, shape (n_resamples, groups, cells); summed weights where there are weights."
+    chosen = counts.loc[list(groups)]
+    rows, *more = _arrays(chosen)
+    if not rows.sum():
+        return np.zeros((n_resamples, *rows.shape))
+    rng = np.random.default_rng(random_state)
+    draws = rng.multinomial(rows.sum(), rows.ravel() / rows.sum(), n_resamples)
+    drawn: NDArray[np.float64] = draws.reshape(-1, *rows.shape).astype(float)
+    if not more:
+        return drawn
+    weights, squares = more
+    average = np.divide(weights, rows, out=np.zeros(rows.shape), where=rows > 0)
+    square = np.divide(squares, rows, out=np.zeros(rows.shape), where=rows > 0)
+    spread = np.sqrt(np.maximum(square - average**2, 0))
+    scatter = np.sqrt(drawn) * spread * rng.standard_normal(drawn.shape)
+    found: NDArray[np.float64] = np.maximum(drawn * average + scatter, 0)
+    return found
+
+# %% ../../nbs/govern/02_fairness.ipynb #e497e995
+@dataclass(frozen=True)
+class _Resampled:
+    "The groups' rates, as they are (first) and of every resample, shape (1 + n_resamples, groups)."
+
+    groups: list[str]
+    rates: Mapping[str, NDArray[np.float64]]
+    rows_below: Mapping[str, NDArray[Any]]
+
+# %% ../../nbs/govern/02_fairness.ipynb #8c5f4b87
+def _resampled(
+    counts: pd.DataFrame, groups: Sequence[str], rates: Sequence[str], random_state: int
+) -> _Resampled:
+    "The rates of the groups with resamples that all gaps share."
+    cells = resampled_cells(counts, groups, random_state=random_state)
+    rows, *more = _arrays(counts.loc[list(groups)])
+    now: NDArray[Any] = more[0] if more else rows
+    every = np.concatenate([now[None].astype(float), cells])
+    below = {rate: rows[:, _line(rate, rows.shape[1])[1]].sum(1) for rate in rates}
+    return _Resampled(list(groups), {rate: _share(every, rate) for rate in rates}, below)
+
+# %% ../../nbs/govern/02_fairness.ipynb #c99a7caf
+def _gap(found: _Resampled, rates: Sequence[str], min_denominator: int, confidence: float) -> Gap:
+    "Difference and ratio over the groups whose denominators are large enough."
+    smallest = np.min([found.rows_below[rate] for rate in rates], axis=0)
+    enters = smallest >= min_denominator
+    usable = [g for g, enough in zip(found.groups, enters, strict=True) if enough]
+    left_out = [g for g, enough in zip(found.groups, enters, strict=True) if not enough]
+    if len(usable) < 2:
+        reason = f"fewer than two groups with {min_denominator} rows in every denominator"
+        nothing = undefined(reason, 0, confidence)
+        return Gap(nothing, nothing, usable, left_out, min_denominator)
+    values = [found.rates[rate][:, enters] for rate in rates]
+    highest, lowest = ([f(v, axis=1) for v in values] for f in (np.max, np.min))
+    differences = np.max([h - low for h, low in zip(highest, lowest, strict=True)], axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # No success in any group: no ratio
+        ratios = np.min([low / h for h, low in zip(highest, lowest, strict=True)], axis=0)
+    n = int(max(found.rows_below[rate][enters].sum() for rate in rates))
+    widest, lowest_ratio = (
+        holding(percentile_interval(float(x[0]), x[1:], n, confidence))
+        for x in (differences, ratios)
+    )
+    return Gap(widest, lowest_ratio, usable, left_out, min_denominator)
+
+# %% ../../nbs/govern/02_fairness.ipynb #a63e9d45
+def holding(
+    estimate: Estimate,  # With a percentile interval
+) -> Estimate:
+    "The estimate with its interval widened to hold its value, where resamples all lie to one side of it."
+    if not estimate.lower > estimate.value and not estimate.upper < estimate.value:
+        return estimate
+    ends = min(estimate.lower, estimate.value), max(estimate.upper, estimate.value)
+    return replace(estimate, lower=ends[0], upper=ends[1], method=f"{estimate.method}, widened")
+
+# %% ../../nbs/govern/02_fairness.ipynb #6c4fd861
 def rate_gap(
-    counts: pd.DataFrame,  # From `count_groups`
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`
     rates: Sequence[str],  # Rates to compare; the largest of their gaps counts
     groups: Sequence[str],  # Groups to compare
     min_denominator: int = 30,  # A group with fewer rows below the line of a rate is left out
     confidence: float = 0.95,  # Of the bootstrap interval
     random_state: int = 0,  # Seed of the bootstrap
 ) -> Gap:
-    "The largest difference between two groups in any of the rates, and who was left out."
-    smallest = pd.concat([_parts(counts, rate)[1] for rate in rates], axis=1).min(axis=1)
-    usable = [group for group in groups if smallest[group] >= min_denominator]
-    left_out = [group for group in groups if group not in usable]
-    if len(usable) < 2:
-        reason = f"fewer than two groups with {min_denominator} rows in every denominator"
-        return Gap(undefined(reason, 0, confidence), usable, left_out, min_denominator)
-    cells = DECISIONS if "selected" in counts else CELLS
-    table = counts.loc[usable, cells].to_numpy()
-    estimate = bootstrap_counts(
-        lambda drawn: _gap(drawn, rates), table, random_state=random_state, confidence=confidence
-    )
-    return Gap(estimate, usable, left_out, min_denominator)
-
-# %% ../../nbs/govern/02_fairness.ipynb #39957b0d
-def _gap(cells: NDArray[Any], rates: Sequence[str]) -> NDArray[Any]:
-    "The largest gap over groups in each table of counts, shape (…, groups, cells)."
-    gaps = []
-    for rate in rates:
-        above, below = ([CELLS.index(cell) for cell in part] for part in RATES[rate])
-        if cells.shape[-1] == len(DECISIONS):
-            above, below = [1], [0, 1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = cells[..., above].sum(-1) / cells[..., below].sum(-1)
-        gaps.append(values.max(-1) - values.min(-1))
-    return np.max(gaps, axis=0)
+    "The largest difference between two groups in any of the rates, the smallest ratio, and who was left out."
+    found = _resampled(counts, groups, rates, random_state)
+    return _gap(found, rates, min_denominator, confidence)
 
 # %% ../../nbs/govern/02_fairness.ipynb #8f64ed0d
 FOUR_FIFTHS = "29 CFR 1607.4(D)"
@@ -243,7 +466,7 @@ EQUALIZED_ODDS = "Hardt, Price and Srebro 2016; the limit is the auditor's"
 
 # %% ../../nbs/govern/02_fairness.ipynb #58569e89
 @dataclass(frozen=True)
-class FairnessAudit:
+class FairnessAudit(Result):
     "What one attribute, or the crossing of several, says about selection and errors."
 
     attribute: str  # e.g. "race" or "race × sex"
@@ -251,40 +474,83 @@ class FairnessAudit:
     rates: pd.DataFrame  # One row per rate and group, with intervals
     reference: str | None  # The group compared with; None: no group is large enough
     comparisons: list[Comparison]  # Every other group against it
-    equalized_odds: Gap  # Larger of the gaps in true and false positive rate
-    equal_opportunity: Gap  # Gap in true positive rate alone
-    demographic_parity: Gap  # Gap in selection rate
+    gaps: dict[str, Gap]  # Of each of `CRITERIA` that the counts can tell about
     min_group_size: int  # Rows below which a group is not judged
     min_impact_ratio: float  # Limit for the ratio of selection rates
     max_odds_difference: float  # Limit for the equalized odds difference
+    confidence: float  # Of all intervals
+
+    def gap(
+        self,
+        criterion: str,  # One of `CRITERIA`
+    ) -> Gap:
+        "How far the groups are apart by one criterion; undefined where the outcomes are not known."
+        unknown = undefined("the true outcomes are not known", 0, self.confidence)
+        return self.gaps.get(criterion, Gap(unknown, unknown, [], [], self.min_group_size))
+
+    @property
+    def equalized_odds(self) -> Gap:
+        "Larger of the gaps in true and false positive rate."
+        return self.gap("equalized_odds")
+
+    @property
+    def equal_opportunity(self) -> Gap:
+        "Gap in true positive rate alone."
+        return self.gap("equal_opportunity")
+
+    @property
+    def demographic_parity(self) -> Gap:
+        "Gap in selection rate."
+        return self.gap("demographic_parity")
 
     @property
     def small_groups(self) -> list[str]:
         "Groups that are recorded and too small to be judged."
-        large = judged_groups(self.counts, 0), judged_groups(self.counts, self.min_group_size)
-        return [group for group in large[0] if group not in large[1]]
+        large = set(judged_groups(self.counts, self.min_group_size))
+        return [group for group in judged_groups(self.counts, 0) if group not in large]
 
     @property
     def n_missing(self) -> int:
         "Rows whose group is not recorded."
-        missing = [group for group in self.counts.index if MISSING in str(group).split(CROSS)]
-        return int(self.counts.loc[missing, "n"].sum())
+        return int(
+            self.counts["n"].sum() - self.counts.loc[judged_groups(self.counts, 0), "n"].sum()
+        )
 
     def frame(self) -> pd.DataFrame:
         "One row per group: its size and its rates."
-        wide = self.rates.pivot(index="group", columns="rate", values="value")
-        order = [rate for rate in RATES if rate in wide]
-        return self.counts[["n"]].join(wide[order]).rename_axis(self.attribute)
+        arrays = _arrays(self.counts)
+        wide = {rate: _values(arrays, rate) for rate in known_rates(self.counts)}
+        table = pd.DataFrame({"n": self.counts["n"], **wide}, index=self.counts.index)
+        return table.rename_axis(self.attribute)
 
     def comparison_frame(self) -> pd.DataFrame:
-        "One row per comparison: impact ratio with its interval, difference, p-value."
+        "One row per comparison: impact ratio with its interval, difference, p-values."
         return pd.DataFrame([c.as_dict() for c in self.comparisons], columns=COMPARISON_COLUMNS)
+
+    def criteria_frame(self) -> pd.DataFrame:
+        "One row per criterion: difference and ratio with their intervals, and who was left out."
+        return pd.DataFrame([_criterion_row(name, gap) for name, gap in self.gaps.items()])
 
     def checks(self) -> list[Check]:
         "The four-fifths rule for each group, and equalized odds where true outcomes are known."
         ratios = [ratio_check(self, comparison) for comparison in self.comparisons]
         odds = [] if "selected" in self.counts else [odds_check(self)]
         return (ratios or [nothing_to_compare(self)]) + odds
+
+    def findings(self) -> list[str]:
+        "Sentences of Markdown on selection, errors, criteria and what could not be judged."
+        from mlops_lit.govern.findings import audit_findings
+
+        return audit_findings(self)
+
+# %% ../../nbs/govern/02_fairness.ipynb #cdb0aa3b
+def _criterion_row(name: str, gap: Gap) -> dict[str, object]:
+    "One row of the table of criteria."
+    found: dict[str, object] = {"criterion": CRITERIA[name].title}
+    for label, estimate in {"difference": gap.estimate, "ratio": gap.ratio}.items():
+        ends = {f"{label}_lower": estimate.lower, f"{label}_upper": estimate.upper}
+        found |= {label: estimate.value, **ends}
+    return {**found, "groups": len(gap.groups), "left_out": ", ".join(gap.left_out)}
 
 # %% ../../nbs/govern/02_fairness.ipynb #1349859c
 def ratio_check(
@@ -299,7 +565,9 @@ def ratio_check(
         why = "the group is not recorded" if MISSING in c.group.split(CROSS) else small
         expected = f">= {show_value(limit)}"
         return Check(name, None, c.ratio.value, expected, f"Not judged: {why}.", FOUR_FIFTHS)
-    detail = f"{c.ratio.confidence:.0%} interval {c.ratio.lower:.2f} to {c.ratio.upper:.2f}; p = {c.p_value:.2g} for equal rates ({c.test})."
+    detail = f"{c.ratio.confidence * 100:g}% interval {c.ratio.lower:.2f} to {c.ratio.upper:.2f}; p = {c.p_value:.2g} for equal rates ({c.test}), {c.p_adjusted:.2g} adjusted for all groups."
+    if c.flips:
+        detail += " Choosing one different person would turn the comparison around."
     return check_value(name, c.ratio.value, at_least=limit, detail=detail, source=FOUR_FIFTHS)
 
 # %% ../../nbs/govern/02_fairness.ipynb #94824891
@@ -319,55 +587,108 @@ def odds_check(
     gap, odds = result.equalized_odds, result.equalized_odds.estimate
     detail = f"Not judged: {odds.method}."
     if not math.isnan(odds.value):
-        detail = (
-            f"{odds.confidence:.0%} interval {odds.lower:.2f} to {odds.upper:.2f}, {odds.method}."
-        )
+        detail = f"{odds.confidence * 100:g}% interval {odds.lower:.2f} to {odds.upper:.2f}, {odds.method}."
     if gap.left_out:
         detail += f" Left out, below {gap.min_denominator} rows in a denominator: {', '.join(gap.left_out)}."
     name, limit = f"{result.attribute}: equalized odds difference", result.max_odds_difference
     return check_value(name, odds.value, at_most=limit, detail=detail, source=EQUALIZED_ODDS)
 
 # %% ../../nbs/govern/02_fairness.ipynb #48105df8
-def audit(
-    frame: pd.DataFrame,  # One row per decision, with the sensitive columns
-    sensitive: Sequence[str],  # One column, or several to be crossed
-    selected: ArrayLike,  # 1 where the decision was the favourable one, shape (n,)
-    y_true: ArrayLike | None = None,  # 1 where the favourable outcome was true; None: not known
+def audit_counts(
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`
     *,
     reference: str | None = None,  # Group to compare with; None: the highest selection rate
     min_group_size: int = 30,  # Rows below which a group is not judged
     min_impact_ratio: float = 0.8,  # Four fifths
     max_odds_difference: float = 0.1,  # Largest gap in true or false positive rate
     confidence: float = 0.95,  # Of the intervals
+    random_state: int = 0,  # Seed of the bootstrap
 ) -> FairnessAudit:
-    "The audit of one attribute, or of several crossed."
-    counts = count_groups(group_names(frame, sensitive), selected, y_true)
+    "The attribute's counts, rates, comparisons and gaps."
+    judged = judged_groups(counts, min_group_size)
     chosen = reference_group(counts, min_group_size, reference)
     compared = (
-        compare_selection(counts, chosen, min_group_size, confidence) if chosen is not None else []
+        [] if chosen is None else compare_selection(counts, chosen, min_group_size, confidence)
     )
-    large = judged_groups(counts, min_group_size)
-    unknown = undefined("the true outcomes are not known", 0, confidence)
-    nothing = Gap(unknown, [], [], min_group_size)
-
-    def gap(*rates: str) -> Gap:
-        return rate_gap(counts, rates, large, min_group_size, confidence)
-
+    names = known_criteria(counts)
+    rates = list(dict.fromkeys(rate for name in names for rate in CRITERIA[name].rates))
+    found = _resampled(counts, judged, rates, random_state)
     return FairnessAudit(
-        attribute=CROSS.join(sensitive),
+        attribute=str(counts.index.name),
         counts=counts,
         rates=group_rates(counts, confidence),
         reference=chosen,
         comparisons=compared,
-        equalized_odds=nothing
-        if y_true is None
-        else gap("true_positive_rate", "false_positive_rate"),
-        equal_opportunity=nothing if y_true is None else gap("true_positive_rate"),
-        demographic_parity=gap("selection_rate"),
+        gaps={
+            name: _gap(found, CRITERIA[name].rates, min_group_size, confidence) for name in names
+        },
         min_group_size=min_group_size,
         min_impact_ratio=min_impact_ratio,
         max_odds_difference=max_odds_difference,
+        confidence=confidence,
     )
+
+# %% ../../nbs/govern/02_fairness.ipynb #51e615cc
+def audit(
+    frame: pd.DataFrame,  # One row per decision, with the sensitive columns
+    sensitive: Sequence[str],  # One column, or several to be crossed
+    selected: ArrayLike,  # 1 where the decision was the favourable one, shape (n,)
+    y_true: ArrayLike | None = None,  # 1 where the favourable outcome was true; None: not known
+    *,
+    sample_weight: ArrayLike | None = None,  # One weight per row; None: every row counts as one
+    reference: str | None = None,  # Group to compare with; None: the highest selection rate
+    min_group_size: int = 30,  # Rows below which a group is not judged
+    min_impact_ratio: float = 0.8,  # Four fifths
+    max_odds_difference: float = 0.1,  # Largest gap in true or false positive rate
+    confidence: float = 0.95,  # Of the intervals
+) -> FairnessAudit:
+    "The attribute's counts, rates, comparisons and gaps."
+    return audit_counts(
+        count_groups(group_names(frame, sensitive), selected, y_true, sample_weight),
+        reference=reference,
+        min_group_size=min_group_size,
+        min_impact_ratio=min_impact_ratio,
+        max_odds_difference=max_odds_difference,
+        confidence=confidence,
+    )
+
+# %% ../../nbs/govern/02_fairness.ipynb #2b3e1a89
+def audits(
+    counted: Tally,  # From `tally`
+    depth: int | None = None,  # Cross at most so many columns; None: all
+    references: Mapping[str, str] | None = None,  # Column -> group to compare with
+    *,
+    min_group_size: int = 30,  # Rows below which a group is not judged
+    min_impact_ratio: float = 0.8,  # Four fifths
+    max_odds_difference: float = 0.1,  # Largest gap in true or false positive rate
+    confidence: float = 0.95,  # Of the intervals
+) -> list[FairnessAudit]:
+    "An audit of every column, then of every crossing."
+    return [
+        audit_counts(
+            counted.counts(columns),
+            reference=(references or {}).get(CROSS.join(columns)),
+            min_group_size=min_group_size,
+            min_impact_ratio=min_impact_ratio,
+            max_odds_difference=max_odds_difference,
+            confidence=confidence,
+        )
+        for columns in crossings(counted.columns, depth)
+    ]
+
+# %% ../../nbs/govern/02_fairness.ipynb #9d5fbc69
+def outcome_counts(
+    counts: pd.DataFrame,  # From `count_groups` or a `Tally`, with true outcomes
+) -> pd.DataFrame:
+    "The same groups, with the outcome in place of the decision."
+    if "selected" in counts:
+        raise InputError("The true outcomes are not known. Count them with y_true or outcome.")
+    found = {"n": counts["n"]}
+    for prefix in ("", *PREFIXES) if is_weighted(counts) else ("",):
+        negative, false_alarm, missed, right = (counts[prefix + cell] for cell in CELLS)
+        not_selected, selected = (prefix + decision for decision in DECISIONS)
+        found |= {not_selected: negative + false_alarm, selected: missed + right}
+    return pd.DataFrame(found, index=counts.index)
 
 # %% ../../nbs/govern/02_fairness.ipynb #4d30d4ef
 def base_rates_differ(
@@ -375,7 +696,7 @@ def base_rates_differ(
     groups: Sequence[str],  # Groups to compare
 ) -> float:
     "The p-value of the hypothesis that all groups have the same base rate; NaN when it cannot be tested."
-    positives, n = (part.loc[list(groups)] for part in _parts(counts, "base_rate"))
+    positives, n = rate_rows(counts.loc[list(groups)], "base_rate")
     if len(groups) < 2 or positives.sum() in (0, n.sum()):
         return math.nan
     from scipy.stats import chi2_contingency

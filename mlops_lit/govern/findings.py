@@ -9,20 +9,25 @@ chance explains it, and what could not be judged. A sentence never says more tha
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['RATE_TITLES', 'BLUE', 'selection_finding', 'error_finding', 'gaps_finding', 'impossibility_finding', 'rates_chart']
+__all__ = ['RATE_TITLES', 'AT_MOST', 'selection_finding', 'error_finding', 'criterion_finding', 'rate_title', 'gaps_finding',
+           'audit_findings', 'rates_chart', 'criteria_chart', 'ratios_chart']
 
 # %% ../../nbs/govern/03_findings.ipynb #1bfd6d43
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..chart import interval_chart
 from ..check import markdown_text
+from ..evaluate.intervals import estimate_text
 from mlops_lit.govern.fairness import (
+    CRITERIA,
     Comparison,
     FairnessAudit,
     Gap,
-    base_rates_differ,
+    group_values,
     judged_groups,
 )
+from ..result import counted, listed, p_text
 
 if TYPE_CHECKING:
     import altair as alt
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 # %% ../../nbs/govern/03_findings.ipynb #c8b2ad74
 def selection_finding(
     result: FairnessAudit,  # The audit of one attribute
+    happens: str = "is selected",  # What the rates are of, e.g. "has the favourable outcome"
 ) -> str:
     "One or two sentences of Markdown on the selection rates."
     name = markdown_text(result.attribute)
@@ -38,10 +44,12 @@ def selection_finding(
     if not judged:
         return f"**{name}**: no two groups have {result.min_group_size} rows or more, so selection rates are not judged."
     lowest = min(judged, key=lambda comparison: comparison.ratio.value)
-    rates = result.frame()["selection_rate"]
+    rates = dict(
+        zip(result.counts.index, group_values(result.counts, "selection_rate"), strict=True)
+    )
     group, reference = markdown_text(lowest.group), markdown_text(lowest.reference)
     return (
-        f"**{name}**: {group} is selected in {rates[lowest.group]:.1%} of cases, {reference} in {rates[lowest.reference]:.1%}: "
+        f"**{name}**: {group} {happens} in {rates[lowest.group]:.1%} of cases, {reference} in {rates[lowest.reference]:.1%}: "
         f"a ratio of {lowest.ratio.value:.2f} ({_interval(lowest)}). {_judgement(lowest, result.min_impact_ratio)}"
     )
 
@@ -49,19 +57,20 @@ def selection_finding(
 def _interval(comparison: Comparison) -> str:
     "The interval of the ratio in words."
     ratio = comparison.ratio
-    return f"{ratio.confidence:.0%} interval {ratio.lower:.2f} to {ratio.upper:.2f}"
+    return f"{ratio.confidence * 100:g}% interval {ratio.lower:.2f} to {ratio.upper:.2f}"
 
 # %% ../../nbs/govern/03_findings.ipynb #d4b3aa15
 def _judgement(comparison: Comparison, limit: float) -> str:
     "What ratio and test say together."
-    significant = comparison.p_value < 1 - comparison.ratio.confidence
-    p = f"p {'< 0.001' if comparison.p_value < 0.001 else f'= {comparison.p_value:.3f}'}"
+    significant = comparison.p_adjusted < 1 - comparison.ratio.confidence
+    p = p_text(comparison.p_adjusted)
+    flips = " Choosing one different person would turn it around." if comparison.flips else ""
     if comparison.ratio.value < limit and significant:
-        return f"That is below {limit:.2f}, and chance is an unlikely explanation ({p})."
+        return f"That is below {limit:.2f}, and chance is an unlikely explanation ({p}).{flips}"
     if comparison.ratio.value < limit:
-        return f"That is below {limit:.2f}; with so few rows chance could explain it ({p})."
+        return f"That is below {limit:.2f}; with so few rows chance could explain it ({p}).{flips}"
     if significant:
-        return f"That is not below {limit:.2f}, yet the rates differ by more than chance explains ({p})."
+        return f"That is not below {limit:.2f}, yet the rates differ by more than chance explains ({p}).{flips}"
     return f"That is not below {limit:.2f}, and the difference could be chance ({p})."
 
 # %% ../../nbs/govern/03_findings.ipynb #faede9a2
@@ -79,15 +88,17 @@ def error_finding(
         )
         return f"**{name}**: equalized odds is not judged ({markdown_text(odds.method)}).{also}"
     missed = result.frame().loc[opportunity.groups, "false_negative_rate"].dropna()
-    verdict = "more" if odds.value > result.max_odds_difference else "no more"
+    limit = result.max_odds_difference
+    verdict = "more" if odds.value > limit else "no more"
+    reach = ", but the interval reaches beyond it" if odds.value <= limit < odds.upper else ""
     most = (
-        f" Deserving applicants are turned down most often in {markdown_text(missed.idxmax())} ({missed.max():.1%})."
-        if len(missed)
+        f" Those who deserve the favourable decision are turned down most often in {markdown_text(missed.idxmax())} ({missed.max():.1%})."
+        if len(missed) and missed.max() > missed.min()
         else ""
     )
     return (
-        f"**{name}**: the error rates of the groups lie up to {odds.value:.2f} apart ({odds.confidence:.0%} interval {odds.lower:.2f} to {odds.upper:.2f}), "
-        f"{verdict} than the limit of {result.max_odds_difference:.2f}.{_left_out(gap)}{most}"
+        f"**{name}**: the error rates of the groups lie up to {odds.value:.3f} apart ({odds.confidence * 100:g}% interval {odds.lower:.3f} to {odds.upper:.3f}), "
+        f"{verdict} than the limit of {limit:.2f}{reach}.{_left_out(gap)}{most}"
     )
 
 # %% ../../nbs/govern/03_findings.ipynb #12aa43dd
@@ -95,10 +106,51 @@ def _left_out(gap: Gap) -> str:
     "Who is not part of the gap, because silence would read as no problem."
     if not gap.left_out:
         return ""
-    names = ", ".join(markdown_text(group) for group in gap.left_out)
+    few = f"fewer than {counted(gap.min_denominator, 'row')} in a denominator"
+    return f" This says nothing about {listed(gap.left_out)}: {few}."
+
+# %% ../../nbs/govern/03_findings.ipynb #8ec1b165
+def criterion_finding(
+    result: FairnessAudit,  # The audit of one attribute
+    criterion: str,  # One of `CRITERIA`
+) -> str:
+    "A sentence of Markdown on one criterion: the gap, its interval and the groups at both ends."
+    gap, title = result.gap(criterion), CRITERIA[criterion].title
+    if math.isnan(gap.estimate.value):
+        return f"**{title}** is not judged: {markdown_text(gap.estimate.method)}."
+    ends = [_ends(result, gap, rate) for rate in CRITERIA[criterion].rates]
+    difference = estimate_text(gap.estimate, ".2f")
     return (
-        f" This says nothing about {names}: fewer than {gap.min_denominator} rows in a denominator."
+        f"**{title}**: {'; '.join(ends)}. The largest difference is {difference}.{_left_out(gap)}"
     )
+
+# %% ../../nbs/govern/03_findings.ipynb #cd7359fc
+def _ends(result: FairnessAudit, gap: Gap, rate: str) -> str:
+    "Which group has the lowest rate and which the highest."
+    values = dict(zip(result.counts.index, group_values(result.counts, rate), strict=True))
+    low, high = min(gap.groups, key=values.__getitem__), max(gap.groups, key=values.__getitem__)
+    name = rate_title(rate).lower()
+    if values[low] == values[high]:
+        return f"{name} is {values[low]:.1%} in every group"
+    return f"{name} is {values[low]:.1%} in {markdown_text(low)} and {values[high]:.1%} in {markdown_text(high)}"
+
+# %% ../../nbs/govern/03_findings.ipynb #4d8314f5
+RATE_TITLES = {
+    "selection_rate": "Selection rate",
+    "base_rate": "Base rate (favourable outcomes)",
+    "precision": "Precision (selections that were right)",
+    "negative_predictive_value": "Refusals that were right",
+    "false_discovery_rate": "False discovery rate (selections that were wrong)",
+    "false_omission_rate": "False omission rate (refusals that were wrong)",
+    "false_negative_share": "Share of mistakes that are wrong refusals",
+}
+
+# %% ../../nbs/govern/03_findings.ipynb #ffe4710b
+def rate_title(
+    rate: str,  # One of the rates of an audit
+) -> str:
+    "The rate as a chart or a sentence names it."
+    return RATE_TITLES.get(rate, rate.replace("_", " ").capitalize())
 
 # %% ../../nbs/govern/03_findings.ipynb #da69cf58
 def gaps_finding(
@@ -107,39 +159,27 @@ def gaps_finding(
     "A sentence of Markdown on small groups and missing values; empty when there are none."
     parts = []
     if result.small_groups:
-        sizes = ", ".join(
-            f"{markdown_text(g)} ({result.counts.loc[g, 'n']})" for g in result.small_groups
-        )
+        n = dict(zip(result.counts.index, result.counts["n"], strict=True))
+        sizes = listed(f"{group} ({n[group]:,})" for group in result.small_groups)
         parts.append(f"too small to judge, below {result.min_group_size} rows: {sizes}")
     if result.n_missing:
-        parts.append(f"not recorded for {result.n_missing} of {result.counts['n'].sum()} rows")
+        parts.append(f"not recorded for {result.n_missing:,} of {result.counts['n'].sum():,} rows")
     return f"**{markdown_text(result.attribute)}**: {'; '.join(parts)}." if parts else ""
 
 # %% ../../nbs/govern/03_findings.ipynb #e5b352d8
-def impossibility_finding(
-    result: FairnessAudit,  # The audit of one attribute, with true outcomes
-    confidence: float = 0.95,  # Of the test
-) -> str:
-    "A sentence of Markdown on whether equal errors and calibration can hold together; empty without true outcomes."
-    if "selected" in result.counts:
-        return ""
-    p_value = base_rates_differ(result.counts, judged_groups(result.counts, result.min_group_size))
-    name = markdown_text(result.attribute)
-    if math.isnan(p_value):
-        return f"**{name}**: base rates cannot be compared."
-    if p_value < 1 - confidence:
-        return f"**{name}**: the groups' base rates differ (p {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'}), so no imperfect model can be calibrated in every group and have equal error rates. Which of the two matters more is a decision for people."
-    return f"**{name}**: the groups' base rates do not differ by more than chance explains (p = {p_value:.3f}), so the criteria need not exclude each other."
+def audit_findings(
+    result: FairnessAudit,  # The audit of one attribute
+) -> list[str]:
+    "Sentences of Markdown: selection, errors where outcomes are known, and what could not be judged."
+    errors = (
+        [error_finding(result)]
+        if result.equal_opportunity.estimate.n or len(result.gaps) > 1
+        else []
+    )
+    return [text for text in [selection_finding(result), *errors, gaps_finding(result)] if text]
 
 # %% ../../nbs/govern/03_findings.ipynb #d7762f86
-RATE_TITLES = {
-    "selection_rate": "Selection rate",
-    "base_rate": "Base rate (favourable outcomes)",
-    "true_positive_rate": "True positive rate",
-    "false_positive_rate": "False positive rate",
-    "precision": "Precision",
-}
-BLUE = "#3b76af"  # Legible on white and on near-black, and told apart by every common colour vision
+AT_MOST = 40  # Groups in a chart; of more, half are the lowest and half the highest
 
 # %% ../../nbs/govern/03_findings.ipynb #b9170929
 def rates_chart(
@@ -147,28 +187,68 @@ def rates_chart(
     rate: str = "selection_rate",  # Which of its rates
 ) -> alt.LayerChart:
     "Each group's rate with its interval, the highest on top."
-    import altair as alt
-
     judged = judged_groups(result.counts, result.min_group_size)
     data = result.rates[(result.rates["rate"] == rate) & (result.rates["of"] > 0)]
-    data = data.assign(judged=data["group"].isin(judged).map({True: "judged", False: "not judged"}))
-    title, order = (
-        RATE_TITLES.get(rate, rate),
-        list(data.sort_values("value", ascending=False)["group"]),
+    data = data.rename(columns={"group": "name", "of": "n"})
+    enough = data["name"].isin(judged) & (data["n"] >= result.min_group_size)
+    data = data.assign(judged=enough).sort_values("value", ascending=False)
+    shown = _both_ends(data)
+    also = f", {len(shown)} of {len(data)} groups" if len(shown) < len(data) else ""
+    title = f"{rate_title(rate)} by {result.attribute}{also}"
+    columns = ["name", "value", "lower", "upper", "n", "judged"]
+    return interval_chart(
+        shown[columns],
+        title,
+        rate_title(rate),
+        style=".1%",
+        domain=(0, 1),
+        n_title="Rows below the line",
     )
-    tooltip: list[Any] = [
-        "group:N",
-        *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "lower", "upper")),
-        "count:Q",
-        "of:Q",
+
+# %% ../../nbs/govern/03_findings.ipynb #bb0a04cf
+def _both_ends(data: pd.DataFrame) -> pd.DataFrame:
+    "The judged groups at both ends, when there are too many to show."
+    if len(data) <= AT_MOST:
+        return data
+    judged = data[data["judged"]] if data["judged"].sum() >= AT_MOST else data
+    kept = [*judged.index[: AT_MOST // 2], *judged.index[-AT_MOST // 2 :]]
+    return data.loc[kept]
+
+# %% ../../nbs/govern/03_findings.ipynb #a6ba149d
+def criteria_chart(
+    result: FairnessAudit,  # The audit of one attribute, with true outcomes
+) -> alt.LayerChart:
+    "The largest difference between groups by each criterion, with its interval."
+    import pandas as pd
+
+    rows = [
+        {
+            "name": CRITERIA[name].title,
+            "value": gap.estimate.value,
+            "lower": gap.estimate.lower,
+            "upper": gap.estimate.upper,
+            "n": gap.estimate.n,
+        }
+        for name, gap in result.gaps.items()
     ]
-    base = alt.Chart(data).encode(
-        y=alt.Y("group:N", title=result.attribute, sort=order), tooltip=tooltip
-    )
-    x = alt.X("lower:Q", axis=alt.Axis(format="%", title=title), scale=alt.Scale(domain=[0, 1]))
-    fill = alt.condition("datum.judged == 'judged'", alt.value(BLUE), alt.value("transparent"))
-    bars = base.mark_rule(strokeWidth=2, color=BLUE).encode(x=x, x2="upper:Q")
-    points = base.mark_point(size=90, strokeWidth=2, color=BLUE, opacity=1).encode(
-        x="value:Q", fill=fill
-    )
-    return (bars + points).properties(width="container", height=alt.Step(34))
+    data = pd.DataFrame(rows).dropna(subset=["value"]).sort_values("value", ascending=False)
+    title = f"Largest difference between groups of {result.attribute}"
+    return interval_chart(data, title, "Difference", style=".1%", domain=None)
+
+# %% ../../nbs/govern/03_findings.ipynb #14aed03d
+def ratios_chart(
+    result: FairnessAudit,  # The audit of one attribute
+) -> alt.LayerChart:
+    "Each group's impact ratio with its interval, beside the limit."
+    data = result.comparison_frame().rename(columns={"group": "name", "impact_ratio": "value"})
+    finite = data[_drawable(data["value"]) & _drawable(data["upper"])]
+    shown = _both_ends(finite.sort_values("value", ascending=False))
+    title = f"Selection rate against {result.reference}"
+    columns = ["name", "value", "lower", "upper", "judged"]
+    limit = result.min_impact_ratio
+    return interval_chart(shown[columns], title, "Impact ratio", reference=limit, style=".2f")
+
+# %% ../../nbs/govern/03_findings.ipynb #497517da
+def _drawable(column: pd.Series) -> pd.Series:
+    "Which of the numbers can be drawn."
+    return column.notna() & (column.abs() < math.inf)
