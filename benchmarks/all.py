@@ -21,6 +21,9 @@ TOPICS = [
     "system_metrics",
     "engine",
     "kill",
+    "groups",
+    "discrimination",
+    "slices",
 ]
 QUICK = {
     "log_calls": ["--calls", "2000", "--killed-after", "500"],
@@ -33,6 +36,9 @@ QUICK = {
     "system_metrics": ["--seconds", "5"],
     "engine": ["--rounds=1", "--long-rounds=1", "--sets=3", "--rows=20000", "--notebooks=8"],
     "kill": ["--rounds", "20"],
+    "groups": ["--rows=50000", "--boot-rows=5000", "--rounds=1", "--sizes", "50000", "100000"],
+    "discrimination": ["--rows=50000", "--large-rows=100000", "--times=2", "--bootstraps=3"],
+    "slices": ["--rows=5000", "--more-rows=20000"],
 }
 
 

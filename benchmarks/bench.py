@@ -25,6 +25,8 @@ PEERS = [
     "aim",
     "dvc",
     "papermill",
+    "fairlearn",
+    "sliceline",
 ]  # Distributions, each with its venv
 # Tool, as the tables name it -> the interpreter that has it; None: the one that runs the script
 HOMES = {
@@ -39,6 +41,8 @@ HOMES = {
     "aim": "aim",
     "dvc": "dvc",
     "papermill": "papermill",
+    "fairlearn": "fairlearn",
+    "sliceline": "sliceline",
 }
 MARK = "RESULT "  # Begins the line of standard output that holds a snippet's result
 
@@ -160,6 +164,17 @@ def number(value: float | None, digits: int = 3) -> str:
 def ratio(value: float | None, base: float | None) -> str:
     """How many times `base` the value is."""
     return "-" if value is None or not base else f"{number(value / base, 2)}x"
+
+
+def goal(
+    value: float | None = None, at_most: float | None = None, at_least: float | None = None
+) -> list[str]:
+    """What is to be reached, and whether it was: the cells of two columns; dashes without a goal."""
+    if value is None or (at_most is None and at_least is None):
+        return ["-", "-"]
+    if at_most is not None:
+        return [f"<= {at_most:,g}", "yes" if value <= at_most else "no"]
+    return [f">= {at_least:,g}x", "yes" if value >= (at_least or 0) else "no"]
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
