@@ -15,16 +15,52 @@ Modules:
 - `mlops_lit.data.split`: Which row is for training, which for choosing, which for the final measurement: the same answer every time.
 - `mlops_lit.diagram`: A small graph as SVG: boxes in columns, arrows from left to right, and no library.
 - `mlops_lit.errors`: What an error of mlops_lit says, and why there is only one kind of it for bad input.
+- `mlops_lit.evaluate.actions`: Decline, offer, or ask a person: which action is worth most for each row, and for whom is there time?
+- `mlops_lit.evaluate.affected`: A better threshold on average moves people. Who is selected now and was not before, and who pays for it?
+- `mlops_lit.evaluate.assumptions`: Nobody knows what a lost customer costs. Which of the assumed numbers would change the decision, and how wrong would it have to be?
+- `mlops_lit.evaluate.baselines`: Is the model better than what you could write on a napkin?
+- `mlops_lit.evaluate.binary`: One call over any table: how well the model ranks, whether its probabilities hold, and what its threshold does, each number with its interval.
 - `mlops_lit.evaluate.calibration`: Of the applications scored 0.8, are eight in ten approved?
 - `mlops_lit.evaluate.comparison`: The new model scores 0.02 higher than the baseline. Is it better, or lucky?
 - `mlops_lit.evaluate.confusion`: A threshold turns scores into decisions. Which mistakes do they make, and how often?
+- `mlops_lit.evaluate.decision`: What threshold earns most, how much more than today's, and how sure is that?
+- `mlops_lit.evaluate.disagreement`: On average the new model wins. Which rows does it lose?
 - `mlops_lit.evaluate.discrimination`: Does the model put those with the outcome above those without it, and how sure are we?
+- `mlops_lit.evaluate.errors`: The rows where the model was most wrong: look at them before you look at another metric.
+- `mlops_lit.evaluate.forecast`: How far off are forecasts of many series, further ahead and nearer, and are they better than repeating the last season?
+- `mlops_lit.evaluate.influence`: How much does each single row pull a metric up or down?
 - `mlops_lit.evaluate.intervals`: A metric without its interval is a rumour. How far could this number be from the one we would see with more rows?
+- `mlops_lit.evaluate.leaderboard`: Five models, five numbers, and one of them is the largest. Which of them can these rows tell apart?
+- `mlops_lit.evaluate.leakage`: A score of 0.99 is rarely a good model. It is usually a column that knew the answer.
+- `mlops_lit.evaluate.method_warnings`: The number is right. Was the way to it?
+- `mlops_lit.evaluate.multiclass`: Which classes does the model confuse, and does a good average hide one that it never gets right?
+- `mlops_lit.evaluate.ordering`: Sort once: distinct scores from high to low, and what happened at each of them.
 - `mlops_lit.evaluate.outcome`: Which value counts as positive, and what every metric refuses before it computes anything.
+- `mlops_lit.evaluate.payoffs`: What is each outcome worth, and so each row, when it is selected and when it is passed over?
+- `mlops_lit.evaluate.pins`: A row that the model once got wrong, and must never get wrong again.
+- `mlops_lit.evaluate.policy`: A decision that can be signed, kept, and executed by a server, as a page of plain JSON.
+- `mlops_lit.evaluate.ranking`: For each query, did the items that mattered come first?
+- `mlops_lit.evaluate.recalibration`: The model ranks well and promises badly. How much better would a corrected scale be, on rows that did not make it?
+- `mlops_lit.evaluate.regression`: How far off are predicted numbers, in which direction, and is that better than always saying the mean?
+- `mlops_lit.evaluate.rows`: A row without an outcome, or without a prediction, says nothing about the model. How many were there?
+- `mlops_lit.evaluate.slice_search`: Where does the model fail, when nobody told us where to look?
 - `mlops_lit.evaluate.slices`: A good average can hide a part of the data where the model fails. Which part, and is it more than chance?
+- `mlops_lit.evaluate.sums`: Most error measures divide one sum over the rows by another. How far could the quotient be off, also when rows belong together?
+- `mlops_lit.evaluate.task`: Classes, numbers, lists or futures: what was predicted says how it is judged.
+- `mlops_lit.evaluate.train_test`: A test set only measures what it was kept from.
+- `mlops_lit.govern.aggregation`: One model for all, or does a group need its own; and what does training on everybody do to those who are few?
+- `mlops_lit.govern.calibration`: Does a score of 0.8 mean the same for everyone?
+- `mlops_lit.govern.criteria`: Which fairness criteria cannot hold together here, and by how much must one give?
 - `mlops_lit.govern.fairness`: Are groups selected at different rates, does the model err more for some, and how sure can we be?
 - `mlops_lit.govern.findings`: What an audit says, in sentences that a compliance officer can sign and charts that show how sure they are.
 - `mlops_lit.govern.groups`: Who is compared with whom: groups from one column or several, the missing among them, counted in one pass.
+- `mlops_lit.govern.harms`: Where on its way from the world to a decision can a model start to do harm, what does the data say about it, and what must people answer?
+- `mlops_lit.govern.labels`: Are features and outcomes recorded equally well for everyone?
+- `mlops_lit.govern.learning`: For whom is this model worse, is that because they are few, and did it learn the others by heart?
+- `mlops_lit.govern.mitigation`: Something was done about the gap. Did it get smaller, what did it cost, and whose decision changed?
+- `mlops_lit.govern.representation`: Who is in these rows as often as in the population, who is rare, who is absent, and what would the metric be if the rows were like the population?
+- `mlops_lit.govern.thresholds`: Which score must each group reach so that the rates are equal, what does that cost, and is it allowed?
+- `mlops_lit.model.decided`: Whose decisions does an audit look at: a model's, those in a column, or the recorded outcomes themselves?
 - `mlops_lit.model.files`: A model that anyone may load, because loading it executes nothing it brought along.
 - `mlops_lit.model.scored`: Which rows, which outcome, whose scores, and were the rows kept from training?
 - `mlops_lit.model.training`: From a table of mixed columns to a classifier, with what was left out said aloud.

@@ -105,6 +105,9 @@ def test_lineage_connects_data_model_evaluation_and_audit(store: Store):
         ("evaluate", "approval-baseline", "used"),
         ("audit", "mortgage-applications", "used"),
         ("audit", "approval-model", "used"),
+        ("compare", "approval-baseline", "used"),
+        ("decide", "approval-policy", "made"),
+        ("seven-biases", "approval-model", "used"),
     } <= edges
 
 

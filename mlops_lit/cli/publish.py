@@ -100,7 +100,7 @@ def demo(
 ) -> int:
     """Run the story of a mortgage model and build its site.
 
-    Raw data, validation, exploration, training, evaluation, bias audit: seven notebooks, each a tracked run.
+    From raw data over training, evaluation and a decision to bias audits: eleven notebooks, each a tracked run.
 
     Some checks fail: the data is real, and nothing was tuned to look green.
     """
