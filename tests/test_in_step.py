@@ -101,6 +101,17 @@ def test_every_page_has_a_title_and_one_line():
         )
 
 
+def test_pages_link_to_pages_that_exist():
+    dangling = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for text in sources(page, "markdown")
+        for target in re.findall(r"\]\(([^)#\s:]+\.ipynb)", text)
+        if not (page.parent / target).is_file()
+    ]
+    assert not dangling, dangling
+
+
 def test_readme_is_made_from_the_index():
     from mlops_lit.notebook.readme import write_readme
 
