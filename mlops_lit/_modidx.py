@@ -1485,6 +1485,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                       'mlops_lit/evaluate/ordering.py')},
             'mlops_lit.evaluate.outcome': { 'mlops_lit.evaluate.outcome._as_text': ( 'evaluate/outcome.html#_as_text',
                                                                                      'mlops_lit/evaluate/outcome.py'),
+                                            'mlops_lit.evaluate.outcome._column': ( 'evaluate/outcome.html#_column',
+                                                                                    'mlops_lit/evaluate/outcome.py'),
                                             'mlops_lit.evaluate.outcome._plain': ( 'evaluate/outcome.html#_plain',
                                                                                    'mlops_lit/evaluate/outcome.py'),
                                             'mlops_lit.evaluate.outcome._positive_value': ( 'evaluate/outcome.html#_positive_value',
