@@ -12,6 +12,7 @@ from __future__ import annotations
 __all__ = ['BLUE', 'ORANGE', 'GREEN', 'PURPLE', 'GRAY', 'COLORS', 'DASHES', 'interval_chart', 'line_chart', 'thinned']
 
 # %% ../nbs/06_chart.ipynb #a8999aa9
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +34,29 @@ def _legend(names: Sequence[str] = ()) -> Any:
     return alt.Legend(orient="top", title=None, labelLimit=300, columns=columns)
 
 
-def _axis(style: str = "") -> Any:
+def _tick_style(style: str) -> dict[str, Any]:
+    "How the labels of an axis are written: shares in as many digits as tell the ticks apart, everything else as Vega-Lite does."
+    return {"format": re.sub(r"\.\d", "", style).replace("%", "~%")} if "%" in style else {}
+
+
+def _axis(style: str) -> Any:
     "A horizontal axis whose labels do not touch, however narrow it is."
     import altair as alt
 
-    told: dict[str, Any] = {"format": style} if style else {}
-    return alt.Axis(labelFlush=False, labelOverlap="parity", labelSeparation=6, **told)
+    overlap: dict[str, Any] = {
+        "labelFlush": False,
+        "labelOverlap": "parity",
+        "labelSeparation": 6,
+    }
+    return alt.Axis(**overlap, **_tick_style(style))
+
+
+def _rule_at(where: float) -> Any:
+    "A dashed vertical line."
+    import altair as alt
+
+    line = alt.Chart(alt.InlineData(values=[{"at": where}]))
+    return line.mark_rule(strokeDash=[4, 3], color=GRAY).encode(x="at:Q")
 
 # %% ../nbs/06_chart.ipynb #a1aa2f48
 def _tooltips(columns: Mapping[str, str], formats: Mapping[str, str]) -> list[Any]:
@@ -79,8 +97,7 @@ def interval_chart(
         {"value": style, "lower": style, "upper": style, "n": ",.0f"},
     )  # fmt: skip
     scale = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
-    axis = _axis(style.replace("%", "~%") if "%" in style else "")
-    x = alt.X("lower:Q", title=x_title, scale=scale, axis=axis)
+    x = alt.X("lower:Q", title=x_title, scale=scale, axis=_axis(style))
     rows = frame.assign(judged=frame["judged"].astype(bool) if "judged" in frame else True)
     y = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=280))
     base = alt.Chart(rows).encode(y=y, tooltip=tooltip)
@@ -89,8 +106,7 @@ def interval_chart(
     points = base.mark_point(size=80, strokeWidth=2, color=BLUE, opacity=1)
     layers.append(points.encode(x=alt.X("value:Q", title=x_title), fill=fill))
     if reference is not None:
-        line = alt.Chart(alt.InlineData(values=[{"at": reference}]))
-        layers.insert(0, line.mark_rule(strokeDash=[4, 3], color=GRAY).encode(x="at:Q"))
+        layers.insert(0, _rule_at(reference))
     return alt.LayerChart(layer=layers).properties(
         title=title, width="container", height=alt.Step(26)
     )
@@ -117,52 +133,43 @@ def line_chart(
     import altair as alt
 
     rows = frame.assign(_order=range(len(frame)))
-    tooltip = _tooltips(
-        {f"{series}:N": " "} if series else {}, {}
-    ) + _tooltips({f"{x}:Q": x_title, f"{y}:Q": y_title, **{f"{name}:Q": text for name, text in (details or {}).items()}}, {x: x_style, y: y_style, **dict.fromkeys(details or {}, ".3f")})  # fmt: skip
-    base = alt.Chart(rows).encode(
-        x=alt.X(f"{x}:Q", title=x_title, axis=_axis(x_style if "%" in x_style else "")),
-        tooltip=tooltip,
-    )  # fmt: skip
-    above = alt.Y(
-        f"{y}:Q", title=y_title, axis=alt.Axis(format=y_style) if "%" in y_style else alt.Axis()
+    told_in_words = {x: x_title, y: y_title, **(details or {})}
+    tooltip = _tooltips({f"{series}:N": " "} if series else {}, {}) + _tooltips(
+        {f"{name}:Q": text for name, text in told_in_words.items()},
+        {**dict.fromkeys(details or {}, ".3f"), x: x_style, y: y_style},
     )
+    across = alt.X(f"{x}:Q", title=x_title, axis=_axis(x_style))
+    above = alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(**_tick_style(y_style)))
+    color, dash = _told_apart(frame, series)
+    base = alt.Chart(rows).encode(x=across, color=color, tooltip=tooltip)
     lines = base.mark_line(strokeWidth=2, interpolate="step-before" if step else "linear")
-    lines = lines.encode(y=above, order="_order:Q")
-    if series:
-        names = [str(name) for name in frame[series].unique()]
-        told: dict[str, Any] = {
-            "color": alt.Color(
-                f"{series}:N",
-                legend=_legend(names),
-                scale=alt.Scale(domain=names, range=list(COLORS[: len(names)])),
-            )
-        }
-        dash = alt.StrokeDash(
-            f"{series}:N",
-            legend=_legend(names),
-            scale=alt.Scale(domain=names, range=list(DASHES[: len(names)])),
-        )
-        lines = lines.encode(**told, strokeDash=dash)
-    else:
-        told = {"color": alt.value(BLUE)}
-        lines = lines.encode(**told)
-    layers: list[Any] = [lines]
+    layers: list[Any] = [lines.encode(y=above, order="_order:Q", strokeDash=dash)]
     if band:
-        area = base.mark_area(opacity=0.2).encode(
-            y=alt.Y(f"{band[0]}:Q", title=y_title), y2=f"{band[1]}:Q", **told
-        )
-        layers.insert(0, area)
+        ends = {"y": alt.Y(f"{band[0]}:Q", title=y_title), "y2": f"{band[1]}:Q"}
+        layers.insert(0, base.mark_area(opacity=0.2).encode(**ends))
     if diagonal:
-        ends = alt.InlineData(values=[{x: 0, y: 0}, {x: 1, y: 1}])
-        layers.insert(
-            0,
-            alt.Chart(ends).mark_line(strokeDash=[2, 3], color=GRAY).encode(x=f"{x}:Q", y=f"{y}:Q"),
-        )
+        corners = alt.Chart(alt.InlineData(values=[{x: 0, y: 0}, {x: 1, y: 1}]))
+        straight = corners.mark_line(strokeDash=[2, 3], color=GRAY)
+        layers.insert(0, straight.encode(x=f"{x}:Q", y=f"{y}:Q"))
     if at is not None:
-        line = alt.Chart(alt.InlineData(values=[{"at": at}]))
-        layers.append(line.mark_rule(strokeDash=[4, 3], color=GRAY).encode(x="at:Q"))
+        layers.append(_rule_at(at))
     return alt.LayerChart(layer=layers).properties(title=title, width="container", height=height)
+
+# %% ../nbs/06_chart.ipynb #fc049b84
+def _told_apart(frame: pd.DataFrame, series: str | None) -> tuple[Any, Any]:
+    "Colour and dash of each series, in the order of the frame; without series one blue, solid line."
+    import altair as alt
+
+    if series is None:
+        return alt.value(BLUE), alt.value(DASHES[0])
+    names = [str(name) for name in frame[series].unique()]
+    legend = _legend(names)
+    colors = alt.Scale(domain=names, range=list(COLORS[: len(names)]))
+    dashes = alt.Scale(domain=names, range=list(DASHES[: len(names)]))
+    return (
+        alt.Color(f"{series}:N", legend=legend, scale=colors),
+        alt.StrokeDash(f"{series}:N", legend=legend, scale=dashes),
+    )
 
 # %% ../nbs/06_chart.ipynb #1a5c28c5
 def thinned(

@@ -9,7 +9,8 @@ An analysis answers with a small frozen dataclass: its fields are the numbers, `
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['Result', 'p_text', 'listed', 'counted', 'say', 'bullets', 'facts', 'readable']
+__all__ = ['Result', 'p_text', 'p_cell', 'listed', 'counted', 'say', 'bullets', 'facts', 'readable', 'interval_decimals',
+           'with_interval']
 
 # %% ../nbs/05_result.ipynb #2785fc69
 import math
@@ -49,6 +50,13 @@ def p_text(
     if math.isnan(p_value):
         return "not tested"
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+# %% ../nbs/05_result.ipynb #2a3e0ffa
+def p_cell(
+    p_value: float,  # Between 0 and 1; NaN: there was no test
+) -> str:
+    "The p-value in a table, e.g. `0.012` or `< 0.001`; a dash without a test."
+    return "–" if math.isnan(p_value) else p_text(p_value).removeprefix("p ").removeprefix("= ")
 
 # %% ../nbs/05_result.ipynb #d223a887
 def listed(
@@ -99,25 +107,62 @@ def facts(
 def readable(
     frame: pd.DataFrame,  # Any table; stays as it is
     digits: int = 4,  # Significant digits of numbers below 1,000; above, no decimals
+    words: bool = False,  # Whether names of columns get spaces for underscores, and truth values become yes and no
 ) -> pd.DataFrame:
     "The table as a page shows it: short numbers, and a dash where there is none."
     import pandas as pd
 
     shown = frame.astype(object)
     for i in range(frame.shape[1]):
-        texts = [_cell_text(value, digits) for value in frame.iloc[:, i].tolist()]
+        texts = [_cell_text(value, digits, words) for value in frame.iloc[:, i].tolist()]
         shown.isetitem(i, pd.Series(texts, frame.index, dtype=object))
-    return shown
+    return shown.rename(columns=lambda name: str(name).replace("_", " ")) if words else shown
 
 # %% ../nbs/05_result.ipynb #8d1295d1
-def _cell_text(value: object, digits: int) -> object:
+def _cell_text(value: object, digits: int, words: bool) -> object:
     "A number in few digits, a dash for nothing, anything else as it is."
     import pandas as pd
 
     if pd.api.types.is_scalar(value) and pd.isna(value):  # type: ignore[call-overload]
         return "–"
+    if words and isinstance(value, bool):
+        return "yes" if value else "no"
     if not isinstance(value, float):
         return value
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     return f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+# %% ../nbs/05_result.ipynb #d81bc5b2
+def interval_decimals(
+    lower: float,  # Lower end
+    upper: float,  # Upper end; the same as the lower, NaN or infinite: there is no width to go by
+) -> int | None:
+    "Decimals that show two significant digits of half the interval, at least 0; None without a width."
+    half = (upper - lower) / 2
+    if not (math.isfinite(half) and half > 0):
+        return None
+    return max(0, 1 - math.floor(math.log10(half)))
+
+# %% ../nbs/05_result.ipynb #31805df5
+def with_interval(
+    frame: pd.DataFrame,  # Any table; stays as it is
+    value: str = "value",  # Column with the number; it gets the interval
+    lower: str = "lower",  # Column with the lower end; it goes
+    upper: str = "upper",  # Column with the upper end; it goes
+) -> pd.DataFrame:
+    "The table with a number and its interval in one column, e.g. `0.617 (0.538 to 0.696)`."
+    texts = [_with_ends(*row) for row in frame[[value, lower, upper]].to_numpy(float)]
+    return frame.assign(**{value: texts}).drop(columns=[lower, upper])
+
+# %% ../nbs/05_result.ipynb #79d33d25
+def _with_ends(value: float, lower: float, upper: float) -> str:
+    "A number with its interval; a dash for no number, the number alone without an interval."
+    if math.isnan(value):
+        return "–"
+    decimals = interval_decimals(lower, upper)
+    if decimals is None:
+        alone, *ends = (str(_cell_text(number, 4, False)) for number in (value, lower, upper))
+        return alone if math.isnan(lower + upper) else f"{alone} ({ends[0]}\u00a0to\u00a0{ends[1]})"
+    value_text, *ends = (f"{number:,.{decimals}f}" for number in (value, lower, upper))
+    return f"{value_text} ({ends[0]}\u00a0to\u00a0{ends[1]})"

@@ -112,18 +112,20 @@ def finish_tables(
 
 # %% ../../nbs/site/11_render.ipynb #0bc55ad8
 def _finish_table(match: re.Match[str]) -> str:
-    "One table in its frame."
+    "One table in its frame, its headings breakable."
     code = match[0]
-    if not re.search(r"\b(col|row)span=\"?[2-9]", code):
+    if not re.search(r"\bcolspan=\"?[2-9]", code):
         code = _mark_numbers(code)
+    code = re.sub(r"<th\b[^>]*>[^<]*</th>", lambda head: head[0].replace("_", "_<wbr>"), code)
     frame = '<div class="table-frame" role="region" aria-label="Table" tabindex="0">'
     return f"{frame}{code}</div>"
 
 # %% ../../nbs/site/11_render.ipynb #312e3291
 def _mark_numbers(code: str) -> str:
-    "The table, with the class `num` on each cell of a column of numbers."
+    "The table, with the class `num` on each cell of a column of numbers; columns count from the right, for a cell that spans rows on the left is missing in the rows below."
     rows = [_cells(row) for row in re.findall(r"<tr\b.*?</tr>", code, re.S)]
-    body = [[text for kind, text in row] for row in rows if any(kind == "td" for kind, _ in row)]
+    cells = [row[::-1] for row in rows if any(kind == "td" for kind, _ in row)]
+    body = [[text for _, text in row] for row in cells]
     width = max(map(len, body), default=0)
     columns = [[row[i] for row in body if i < len(row)] for i in range(width)]
     numeric = {i for i, column in enumerate(columns) if _is_numeric(column)}
@@ -148,11 +150,11 @@ def _is_numeric(texts: list[str]) -> bool:
 # %% ../../nbs/site/11_render.ipynb #b8dcc126
 def _mark_row(row: str, numeric: set[int]) -> str:
     "One row, its numbers marked."
-    position = -1
+    position = len(CELL.findall(row))
 
     def mark(match: re.Match[str]) -> str:
         nonlocal position
-        position += 1
+        position -= 1
         if position not in numeric or "class=" in match[2] or "style=" in match[2]:
             return match[0]
         return f'<{match[1]} class="num"{match[2]}>{match[3]}</{match[1]}>'

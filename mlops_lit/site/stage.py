@@ -348,10 +348,23 @@ def _one_form(data: Mapping[str, Any]) -> dict[str, Any]:
 
 # %% ../../nbs/site/04_stage.ipynb #0f6aafe8
 def _plain_frame(code: str) -> str:
-    "HTML without what pandas gives every frame: a style sheet, a border, and a number for each row."
+    "HTML without what pandas gives every frame: a style sheet, a border, a row for the index's name, a number for each row."
     code = re.sub(r"<style scoped>.*?</style>\s*", "", code, flags=re.S)
     code = code.replace('<table border="1" class="dataframe">', '<table class="dataframe">')
+    code = re.sub(r"(?<=<thead>).*?(?=</thead>)", _one_row_head, code, flags=re.S)
     return re.sub(r'<table class="dataframe">.*?</table>', _without_row_numbers, code, flags=re.S)
+
+# %% ../../nbs/site/04_stage.ipynb #9fd02cdf
+def _one_row_head(match: re.Match[str]) -> str:
+    "One head of pandas; the name of the index joins the names of the columns, where no name of theirs stands in its place."
+    rows = re.findall(r"<tr[^>]*>.*?</tr>", match[0], re.S)
+    cells = [re.findall(r"<th>(.*?)</th>", row, re.S) for row in rows]
+    if len(rows) != 2 or "span=" in match[0] or len(cells[0]) != len(cells[1]):
+        return match[0]
+    pairs = list(zip(*cells, strict=True))
+    if any(column and index for column, index in pairs):
+        return match[0]
+    return f"<tr>{''.join(f'<th>{column or index}</th>' for column, index in pairs)}</tr>"
 
 # %% ../../nbs/site/04_stage.ipynb #fc5189e2
 def _without_row_numbers(match: re.Match[str]) -> str:

@@ -78,6 +78,36 @@ const quiet = {
   debug() { return this; },
 };
 
+const pen = document.createElement("canvas").getContext("2d");
+
+// The text in lines that fit, broken between words; a single line stays a string.
+function wrapped(text, width, font) {
+  if (typeof text !== "string" || !(width > 80)) return text;
+  pen.font = font;
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = lines.length ? lines[lines.length - 1] + " " + word : word;
+    if (lines.length && pen.measureText(longer).width <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines.length > 1 ? lines : text;
+}
+
+// Titles of a chart and of its horizontal axis that do not leave the column, however narrow it is.
+function titled(spec, width) {
+  const out = { ...spec };
+  if (typeof spec.title === "string") out.title = wrapped(spec.title, width - 12, "600 14px " + FONT);
+  else if (isObject(spec.title)) {
+    const { text, subtitle } = spec.title;
+    out.title = { ...spec.title, text: wrapped(text, width - 12, "600 14px " + FONT) };
+    if (subtitle) out.title.subtitle = wrapped(Array.isArray(subtitle) ? subtitle.join(" ") : subtitle, width - 12, "12px " + FONT);
+  }
+  if (spec.encoding && isObject(spec.encoding.x) && spec.encoding.x.title)
+    out.encoding = { ...spec.encoding, x: { ...spec.encoding.x, title: wrapped(spec.encoding.x.title, width * (width > 480 ? 0.7 : 0.55), "500 12px " + FONT) } };
+  if (Array.isArray(spec.layer)) out.layer = spec.layer.map((layer) => titled(layer, width));
+  return out;
+}
+
 async function draw(place) {
   const dark = isDark();
   if (place.dataset.drawn === String(dark)) return;
@@ -89,7 +119,8 @@ async function draw(place) {
     place.append(target);
   }
   try {
-    const spec = fitted(JSON.parse(place.querySelector('script[type="application/json"]').textContent));
+    let spec = fitted(JSON.parse(place.querySelector('script[type="application/json"]').textContent));
+    if (spec.width === "container") spec = titled(spec, place.clientWidth);
     spec.config = merge(themeConfig(dark), ownConfig(spec.config));
     if (place.result) place.result.finalize();
     const schema = String(spec.$schema || "");
