@@ -129,7 +129,9 @@ def _profit(rates: NDArray[np.float64], old: Any, values: Mapping[str, Any], shi
             raise InputError("A base rate is not between 0 and 1. Pass fractions.")
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = np.where(_CLASS == 1, (new / old)[..., None], ((1 - new) / (1 - old))[..., None])  # fmt: skip
-            factor = np.where(np.isfinite(factor), factor, np.nan)  # No row of that class to reweight
+            factor = np.where(
+                np.isfinite(factor), factor, np.nan
+            )  # No row of that class to reweight
             worth = np.where(worth == 0, 0.0, worth * factor)
     return (rates * worth[..., None, :]).sum(axis=-1)
 
@@ -376,7 +378,9 @@ class Simulation(Result):
     n_draws: int  # Draws
     unit: str  # Of profit and information
     confidence: float  # Of the intervals
-    n_left_out: int = 0  # Draws of a sample whose rows all have one outcome, so no share can be made
+    n_left_out: int = (
+        0  # Draws of a sample whose rows all have one outcome, so no share can be made
+    )
 
     def frame(self) -> pd.DataFrame:
         "One row per choice: choice, share_best, profit (mean over draws), lower, upper, regret (mean distance to the best)."

@@ -205,7 +205,9 @@ def _what_it_earns(decision: Decision) -> str:
     if math.isnan(decision.chosen.crossfit.value):
         fitted = ", which it was chosen on (so this is optimistic),"
     earned = f"**{amount_text(profit.value)} {unit} per case** ({range_text(profit)})"
-    text = f"On {counted(profit.n, 'row')}{apart if decision.held_out else fitted} it earns {earned}"
+    text = (
+        f"On {counted(profit.n, 'row')}{apart if decision.held_out else fitted} it earns {earned}"
+    )
     if decision.current is None:
         return text + "."
     gain = compared.gain("recommended")

@@ -40,7 +40,9 @@ def binary_outcome(
     try:
         present = list(column.unique())
     except TypeError as error:
-        raise InputError(f"{name!r} holds no single values: {error}. Pass one value per row.") from None
+        raise InputError(
+            f"{name!r} holds no single values: {error}. Pass one value per row."
+        ) from None
     wanted = _positive_value(present, positive, name)
     return np.asarray(column == wanted).astype(np.int64)
 

@@ -33,7 +33,10 @@ class LeftOut:
 
     def sentence(self) -> str:
         "A sentence about them; empty when there are none."
-        parts = {"a usable outcome": self.without_outcome, "a usable prediction": self.without_prediction}
+        parts = {
+            "a usable outcome": self.without_outcome,
+            "a usable prediction": self.without_prediction,
+        }
         said = [f"{counted(n, 'row')} without {what}" for what, n in parts.items() if n]
         if not said:
             return ""

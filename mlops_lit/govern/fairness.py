@@ -440,7 +440,7 @@ def _gap(found: _Resampled, rates: Sequence[str], min_denominator: int, confiden
 # %% ../../nbs/govern/02_fairness.ipynb #e4aea652
 def _moving(estimate: Estimate) -> Estimate:
     "The estimate without an interval where resampling could not move it: rates of 0 or 1 in every group."
-    if not estimate.lower == estimate.upper:
+    if estimate.lower != estimate.upper:
         return estimate
     why = "no interval: every resample gives the same"
     return replace(estimate, lower=math.nan, upper=math.nan, method=why)
