@@ -27,7 +27,7 @@ from ..check import Check, markdown_text
 from ..errors import InputError, did_you_mean
 from .payoffs import PARTS, Cases, amount_text
 from .outcome import checked_probabilities
-from ..result import Result, listed
+from ..result import Result, counted, listed
 
 if TYPE_CHECKING:
     import altair as alt
@@ -129,7 +129,10 @@ def _profit(rates: NDArray[np.float64], old: Any, values: Mapping[str, Any], shi
             raise InputError("A base rate is not between 0 and 1. Pass fractions.")
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = np.where(_CLASS == 1, (new / old)[..., None], ((1 - new) / (1 - old))[..., None])  # fmt: skip
-        worth = np.where(worth == 0, 0.0, worth * factor)
+            factor = np.where(
+                np.isfinite(factor), factor, np.nan
+            )  # No row of that class to reweight
+            worth = np.where(worth == 0, 0.0, worth * factor)
     return (rates * worth[..., None, :]).sum(axis=-1)
 
 # %% ../../nbs/evaluate/35_assumptions.ipynb #3f808fe5
@@ -375,6 +378,9 @@ class Simulation(Result):
     n_draws: int  # Draws
     unit: str  # Of profit and information
     confidence: float  # Of the intervals
+    n_left_out: int = (
+        0  # Draws of a sample whose rows all have one outcome, so no share can be made
+    )
 
     def frame(self) -> pd.DataFrame:
         "One row per choice: choice, share_best, profit (mean over draws), lower, upper, regret (mean distance to the best)."
@@ -394,8 +400,9 @@ class Simulation(Result):
     def findings(self) -> list[str]:
         "How sure the choice is, as Markdown."
         top = self.table.sort_values("profit", ascending=False).iloc[0]
+        without = f" ({counted(self.n_left_out, 'more draw')} with rows of one outcome only left out)" if self.n_left_out else ""  # fmt: skip
         return [
-            f"Over {self.n_draws:,} draws of all assumptions and of the sample, **{markdown_text(top['choice'])}** earns most on average ({amount_text(top['profit'])} {markdown_text(self.unit)} per case, {self.confidence:.0%} of the draws between {amount_text(top['lower'])} and {amount_text(top['upper'])}) and is the best choice in {top['share_best']:.0%} of them.",
+            f"Over {counted(self.n_draws, 'draw')} of all assumptions and of the sample{without}, **{markdown_text(top['choice'])}** earns most on average ({amount_text(top['profit'])} {markdown_text(self.unit)} per case, {self.confidence:.0%} of the draws between {amount_text(top['lower'])} and {amount_text(top['upper'])}) and is the best choice in {top['share_best']:.0%} of them.",
             f"Knowing all of them before choosing would be worth {amount_text(self.information)} {markdown_text(self.unit)} per case.",
         ]
 
@@ -424,7 +431,8 @@ def simulate(
     shift = drawn.pop("base_rate", None)
     profit = np.broadcast_to(_profit(rates, base, {**terms.assumed, **drawn}, shift), (n_draws, len(terms.choices)))  # fmt: skip
     usable = np.isfinite(profit).all(axis=1)
-    return _summary(terms, profit[usable], confidence)
+    found = _summary(terms, profit[usable], confidence)
+    return replace(found, n_left_out=int((~usable).sum()))
 
 # %% ../../nbs/evaluate/35_assumptions.ipynb #402d72cc
 def _summary(terms: ProfitTerms, profit: NDArray[np.float64], confidence: float) -> Simulation:

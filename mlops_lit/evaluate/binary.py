@@ -368,7 +368,8 @@ def _told_rows(evaluation: BinaryEvaluation) -> str:
         columns = ", ".join(f"{markdown_text(name)} in {n:,}" for name, n in evaluation.missing.items() if n)  # fmt: skip
         texts.append(f"{n_of(evaluation.n_missing, 'row')} of {evaluation.n + evaluation.n_missing:,} {'is' if evaluation.n_missing == 1 else 'are'} left out, because something is missing ({columns}).")  # fmt: skip
     if evaluation.n and rarer < FEW_POSITIVES:
-        texts.append(f"The rarer outcome has only {n_of(rarer, 'row')}: everything about it rests on them, and intervals hold less often than they say.")  # fmt: skip
+        few = f"The rarer outcome has only {n_of(rarer, 'row')}: everything about it rests on {'it' if rarer == 1 else 'them'}, and intervals hold less often than they say."  # fmt: skip
+        texts.append(few if rarer else "All rows have the same outcome, so nothing that compares the two can be measured.")  # fmt: skip
     return f"**Rows.** {' '.join(texts)}" if texts else ""
 
 # %% ../../nbs/evaluate/07_binary.ipynb #8384a59c

@@ -150,8 +150,10 @@ def _sentence(found: Comparison) -> str:
     metric = metric_of(found.metric)
     values = f"{metric.title} {found.model:.4g} for {model} and {found.baseline:.4g} for {baseline}"
     gain = found.gain
+    if math.isnan(gain.value):
+        return f"{model} and {baseline} cannot be compared by {metric.title}: {gain.method}."
     if found.verdict == "not compared":
-        return f"{values}: no interval of the difference ({gain.method})."
+        return f"{values}: no interval of the difference ({gain.method.removeprefix('no interval: ')})."  # fmt: skip
     ends = f"difference {found.difference.value:+.4g}, {gain.confidence * 100:g}% interval {found.difference.lower:+.4g} to {found.difference.upper:+.4g}, {p_text(found.p_value)} ({found.test})"
     if found.verdict == "not told apart":
         return f"These rows do not tell {model} and {baseline} apart by {metric.title}: {values}; {ends}. The model could be better by {gain.upper:.4g} or worse by {-gain.lower:.4g}."

@@ -164,7 +164,7 @@ def _rate(confusion: Confusion, name: str, confidence: float) -> Estimate:
     "The rate `name` of a confusion, with Wilson's interval where counts are counts."
     above, below = _above_below(confusion.cells(), name)
     if below == 0:
-        return undefined(f"nothing to divide by for {name}", 0, confidence)
+        return undefined(f"nothing to divide by for {name.replace('_', ' ')}", 0, confidence)  # fmt: skip
     if confusion.weighted and confusion.squares is None:
         value, method = float(above / below), "no interval without the squared weights"
         share = Estimate(value, math.nan, math.nan, confidence, round(float(below)), method)

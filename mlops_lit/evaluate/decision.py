@@ -51,7 +51,7 @@ from mlops_lit.evaluate.threshold import (
     how_sure,
     limits_text,
 )
-from ..result import Result
+from ..result import Result, counted
 
 # %% ../../nbs/evaluate/33_decision.ipynb #d32fa0d8
 @dataclass(frozen=True)
@@ -172,6 +172,8 @@ def _verdict(decision: Decision) -> str:
         return "**Keep today's threshold**: the recommended one earns less on rows it was not chosen on."
     if _alike(decision):
         return "**Nothing changes**: the recommended threshold and today's decide all of these rows alike."
+    if math.isnan(gain.lower):
+        return f"**Whether to change the threshold cannot be told**: {range_text(gain)}."
     return "**There is no evidence for a change**: chance can explain the difference between the recommended and today's threshold."
 
 
@@ -184,7 +186,8 @@ def _alike(decision: Decision) -> bool:
 def _what_to_do(decision: Decision) -> str:
     "The instruction."
     chosen, shares = decision.chosen, decision.frame().set_index("policy")["selected_share"]
-    taken = f"which takes {shares['recommended']:.1%} of the rows{limits_text(chosen.limits)}"
+    share = shares["recommended"] if decision.held_out else chosen.selected_share  # Not the folds'
+    taken = f"which takes {share:.1%} of the rows{limits_text(chosen.limits)}"
     text = f"**{selecting_text(chosen.threshold)}**, {taken}"
     if decision.current is None:
         return text + "."
@@ -197,12 +200,14 @@ def _what_it_earns(decision: Decision) -> str:
     "Profit on rows it was not chosen on, and the gain over today."
     compared, unit = decision.compared, markdown_text(decision.compared.unit)
     profit = compared.profit("recommended")
-    apart = "rows that it was not chosen on,"
-    fitted = "rows, each judged by a threshold chosen on others,"
+    apart = " that it was not chosen on,"
+    fitted = ", each judged by a threshold chosen on others,"
     if math.isnan(decision.chosen.crossfit.value):
-        fitted = "rows, the ones it was chosen on and therefore optimistic,"
+        fitted = ", which it was chosen on (so this is optimistic),"
     earned = f"**{amount_text(profit.value)} {unit} per case** ({range_text(profit)})"
-    text = f"On {profit.n:,} {apart if decision.held_out else fitted} it earns {earned}"
+    text = (
+        f"On {counted(profit.n, 'row')}{apart if decision.held_out else fitted} it earns {earned}"
+    )
     if decision.current is None:
         return text + "."
     gain = compared.gain("recommended")
@@ -249,10 +254,10 @@ def _theory_says(decision: Decision) -> str:
 # %% ../../nbs/evaluate/33_decision.ipynb #36d5b9f5
 def _near_text(near: Estimate) -> str:
     "The calibration near the decision, and what it means for the formula."
-    happened = (
-        f"{abs(near.value) * 100:.1f} points {'more' if near.value >= 0 else 'fewer'} happened"
-    )
-    gap = f"Near the decision {happened} than the scores promise"
+    points = f"{abs(near.value) * 100:.1f}"
+    gap = f"Near the decision {points} points {'more' if near.value >= 0 else 'fewer'} happened than the scores promise"
+    if points == "0.0":
+        gap = "Near the decision as many happened as the scores promise"
     if math.isnan(near.lower):
         return f"{gap} ({near.method})"
     interval = f"{near.confidence:.0%} interval {near.lower * 100:+.1f} to {near.upper * 100:+.1f}"

@@ -36,6 +36,7 @@ from mlops_lit.evaluate.intervals import (
     wilson_bounds,
 )
 from .outcome import binary_outcome, checked_scores, checked_weights
+from ..result import counted
 from mlops_lit.evaluate.ordering import (
     Ranking,
     influence_variance,
@@ -148,7 +149,7 @@ def average_precision(
     if n_resamples:
         draws = _resampled_precision(ranking, n_resamples, random_state)
         return percentile_interval(value, draws, ranking.n, confidence)
-    few = f"; only {ranking.n_positive} positives" if ranking.n_positive < FEW_POSITIVES else ""
+    few = f"; only {counted(ranking.n_positive, 'positive')}" if ranking.n_positive < FEW_POSITIVES else ""  # fmt: skip
     method = f"logit interval from influences{few}"
     return from_variance(value, variance, ranking.n, confidence, method, logit=True)
 

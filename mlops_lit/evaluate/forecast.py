@@ -179,12 +179,12 @@ def _metrics(rows: _Rows, shared: Dependence, confidence: float) -> dict[str, Es
     return {
         "mae": transformed(ratio(size, one), float, lowest=0),
         "rmse": transformed(ratio(error**2, one), math.sqrt, lowest=0),
-        "wape": ratio(size, np.abs(rows.y)),
+        "wape": ratio(size, np.abs(rows.y)) if np.any(rows.y) or not len(rows.y) else undefined("all outcomes are 0", len(rows.y), confidence),
         "smape": ratio(symmetric, one),
         "bias": ratio(error, one),
         "mase": _mase(rows, shared, confidence),
         "rmsse": _rmsse(rows, shared, confidence),
-    }
+    }  # fmt: skip
 
 # %% ../../nbs/evaluate/14_forecast.ipynb #d8ed09d4
 def _unscaled(rows: _Rows, confidence: float) -> Estimate | None:
@@ -280,6 +280,7 @@ class ForecastEvaluation(Result):
     dependence: str  # How the intervals treat rows that share their luck
     left_out: LeftOut  # Rows without an outcome or a forecast
     confidence: float  # Of the intervals
+    n_repeated: int = 0  # Rows whose series, moment and step ahead an earlier row has; each counts
 
     def frame(self) -> pd.DataFrame:
         "One row per measure: metric, value, lower, upper, n, method."
@@ -315,6 +316,8 @@ def _findings(result: ForecastEvaluation) -> list[str]:
         found.append(f"Forecasts are **{direction}** on average: mean error {estimate_text(bias)}." if direction else f"Forecasts are neither too high nor too low on average, as far as these rows can tell: mean error {estimate_text(bias)}.")  # fmt: skip
     found += _scaled_findings(result) + _horizon_findings(result) + _promise_findings(result)
     found += _baseline_findings(result)
+    if result.n_repeated:
+        found.append(f"**{counted(result.n_repeated, 'row repeats', 'rows repeat')} the series and the moment of an earlier one**, and each counts. Forecasts made several steps ahead are told apart by `horizon`; otherwise look for copies.")  # fmt: skip
     if not math.isnan(mae.lower):
         found.append(f"Intervals: {result.dependence}.")
     else:
@@ -327,10 +330,11 @@ def _scaled_findings(result: ForecastEvaluation) -> list[str]:
     found, mase = [], result.metrics["mase"]
     back = "the last value" if result.season == 1 else f"the value {result.season} moments before"
     if not math.isnan(mase.value):
-        against = "less than" if mase.upper < 1 else "more than" if mase.lower > 1 else "about as much as"  # fmt: skip
-        start = (
-            "Compared with repeating" if math.isnan(mase.lower) else f"They err {against} repeating"
-        )
+        start = "They are not shown to err less or more than repeating"
+        if math.isnan(mase.lower):
+            start = "Compared with repeating"
+        elif mase.upper < 1 or mase.lower > 1:
+            start = f"They err {'less' if mase.upper < 1 else 'more'} than repeating"
         found.append(f"{start} {back}{'' if math.isnan(mase.lower) else ' did'} in the history: MASE {estimate_text(mase, '.3f')}.")  # fmt: skip
     if result.n_unscaled and not math.isnan(mase.value):
         found.append(f"{counted(result.n_unscaled, 'series', 'series')} {'has' if result.n_unscaled == 1 else 'have'} no history that moved and {'is' if result.n_unscaled == 1 else 'are'} left out of MASE and RMSSE.")  # fmt: skip
@@ -439,6 +443,7 @@ def forecast_evaluation(
         metrics |= _interval_metrics(rows, interval, level, shared, confidence)
     more, table = _quantile_metrics(rows, quantiles or {}, shared, confidence)
     by_series = _by_series(rows, names)
+    keys = pd.DataFrame({"series": rows.series, "time": rows.time, "step": steps})
     return ForecastEvaluation(
         {**metrics, **more},
         _by_horizon(rows, steps, shared, confidence) if horizon is not None else _by_horizon(rows, steps[:0], shared, confidence),
@@ -452,6 +457,7 @@ def forecast_evaluation(
         shared.method,
         LeftOut(),
         confidence,
+        int(keys.duplicated().sum()),
     )  # fmt: skip
 
 # %% ../../nbs/evaluate/14_forecast.ipynb #9f2c19b5

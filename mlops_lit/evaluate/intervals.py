@@ -10,14 +10,14 @@ good closed formulas; means have their standard error; everything else is resamp
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['MAX_UNDEFINED', 'Estimate', 'estimate_text', 'undefined', 'z_value', 'wilson_bounds', 'wilson', 'difference', 'ratio',
-           'mean', 'from_variance', 'effective_n', 'weighted_wilson', 'percentile_interval', 'bootstrap',
-           'bootstrap_counts', 'holm']
+__all__ = ['MAX_UNDEFINED', 'Estimate', 'estimate_text', 'points_text', 'undefined', 'z_value', 'wilson_bounds', 'wilson',
+           'difference', 'ratio', 'mean', 'from_variance', 'effective_n', 'weighted_wilson', 'percentile_interval',
+           'bootstrap', 'bootstrap_counts', 'holm']
 
 # %% ../../nbs/evaluate/01_intervals.ipynb #1fd4c034
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -59,6 +59,17 @@ def estimate_text(
         return f"{estimate.value:{style}} ({estimate.method})"
     ends = f"interval {estimate.lower:{style}} to {estimate.upper:{style}}"
     return f"{estimate.value:{style}} ({estimate.confidence * 100:g}% {ends})"
+
+# %% ../../nbs/evaluate/01_intervals.ipynb #9697a018
+def points_text(
+    estimate: Estimate,  # A difference of two shares, between -1 and 1
+) -> str:
+    "The difference in a sentence, e.g. `12.0 points (95% interval 1.8 to 20.0)`."
+    if math.isnan(estimate.value):
+        return estimate_text(estimate)
+    ends = {name: 100 * getattr(estimate, name) for name in ("value", "lower", "upper")}
+    size, _, interval = estimate_text(replace(estimate, **ends), ".1f").partition(" (")
+    return f"{size} points ({interval}"
 
 # %% ../../nbs/evaluate/01_intervals.ipynb #43b4635b
 def undefined(

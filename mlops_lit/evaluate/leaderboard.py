@@ -273,6 +273,9 @@ def _estimate(rows: _Rows, metric: str, name: str, found: dict[str, Influence] |
     value, variance = found[name].value, found[name].variance
     if math.isnan(variance):
         return Estimate(value, math.nan, math.nan, confidence, n, found[name].reason)
+    if variance == 0:  # All right, or all alike: resampling these rows could not move it
+        none = "no interval: every row moves it alike"
+        return Estimate(value, math.nan, math.nan, confidence, n, none)
     half = z_value(confidence) * math.sqrt(variance)
     low, high = value - half, value + half
     if metric in ("roc_auc", "average_precision"):

@@ -573,7 +573,7 @@ def _calibration_check(error: CalibrationError | None, limit: float) -> Check:
     name, source = "top-label calibration error", "Guo et al. 2017; the limit is the user's"
     if error is None or math.isnan(error.value):
         return Check(name, None, None, f"<= {limit:g}", "There are no probabilities.", source)
-    detail = f"{error.n_bins} quantile bins; calibrated probabilities reach {error.by_chance:.3f} by chance in 5 % of samples of this size."
+    detail = f"{error.n_bins} quantile bins; calibrated probabilities reach {error.by_chance:.3f} by chance in 5% of samples of this size."
     if limit < error.value <= error.by_chance:
         return Check(
             name, None, error.value, f"<= {limit:g}", f"Too few rows to tell. {detail}", source

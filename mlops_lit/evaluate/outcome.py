@@ -14,6 +14,7 @@ from __future__ import annotations
 __all__ = ['binary_outcome', 'checked_scores', 'checked_probabilities', 'checked_weights']
 
 # %% ../../nbs/evaluate/00_outcome.ipynb #8a94493e
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -29,39 +30,56 @@ def binary_outcome(
     name: str = "y_true",  # What the column is called, for messages
 ) -> NDArray[np.int64]:
     "1 where `values` is the positive one and 0 elsewhere; missing values are refused."
-    column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
+    column = values if isinstance(values, pd.Series) else _column(values, name)
     n_missing = int(column.isna().sum())
     if n_missing:
         raise InputError(
             f"{n_missing} of {len(column)} values of {name!r} are missing. "
             "Leave those rows out before measuring, and say how many they were."
         )
-    wanted = _positive_value(list(column.unique()), positive, name)
+    try:
+        present = list(column.unique())
+    except TypeError as error:
+        raise InputError(
+            f"{name!r} holds no single values: {error}. Pass one value per row."
+        ) from None
+    wanted = _positive_value(present, positive, name)
     return np.asarray(column == wanted).astype(np.int64)
 
 # %% ../../nbs/evaluate/00_outcome.ipynb #baf00149
+def _column(values: ArrayLike, name: str) -> pd.Series:
+    "The values as a column."
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise InputError(f"{name!r} has shape {array.shape}. Pass one value per row.")
+    return pd.Series(array)
+
+# %% ../../nbs/evaluate/00_outcome.ipynb #516e2d60
 def _positive_value(present: list[Any], positive: object, name: str) -> object:
     "The one of the values `present` that `positive` means."
     shown = ", ".join(repr(_plain(value)) for value in present[:5]) + (", …" if present[5:] else "")
     if positive is None:
-        if all(
-            isinstance(v, (bool, int, float, np.number, np.bool_)) and v in (0, 1) for v in present
-        ):
+        numbers = (bool, int, float, Decimal, np.number, np.bool_)
+        if all(isinstance(v, numbers) and v in (0, 1) for v in present):
             return 1
+        example = next((v for v in present if _as_text(v) == "1"), present[0])
         raise InputError(
-            f"{name!r} has the values {shown}, and nothing says which is positive. Pass positive={_plain(present[0])!r}, for example."
+            f"{name!r} has the values {shown}, and nothing says which is positive. Pass positive={_plain(example)!r}, for example."
         )
-    for value in present:
-        if _as_text(value) == _as_text(positive):
-            return value
+    for alike in (str, _as_text):  # The very value before one that reads as the same number
+        for value in present:
+            if alike(_plain(value)) == alike(_plain(positive)):
+                return value
     if not present:
         return positive
     suggestion = did_you_mean(str(positive), [str(value) for value in present])
     raise InputError(f"{name!r} is never {positive!r}, only {shown}.{suggestion}")
 
-# %% ../../nbs/evaluate/00_outcome.ipynb #516e2d60
+# %% ../../nbs/evaluate/00_outcome.ipynb #1b6e77c5
 def _plain(value: Any) -> object:
-    "`value` as a Python object, so that messages do not speak of np.int64."
+    "`value` as a Python object, so that messages do not speak of np.int64 or Decimal."
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
     return value.item() if isinstance(value, np.generic) else value
 
 # %% ../../nbs/evaluate/00_outcome.ipynb #78527eeb
@@ -82,6 +100,8 @@ def checked_scores(
     name: str = "y_score",  # What the column is called, for messages
 ) -> NDArray[np.float64]:
     "`values` as floats, refused when the length is wrong or a value is missing or infinite."
+    if np.asarray(values).dtype.kind in "mM":  # NumPy would count the ticks since 1970
+        raise InputError(f"{name!r} is not numeric: it holds times. Pass one number per row.")
     try:
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:

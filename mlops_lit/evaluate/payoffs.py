@@ -208,6 +208,7 @@ def amount_text(
     "A sum as a reader wants it: four significant digits, thousands separated."
     if not math.isfinite(value):
         return "undefined" if math.isnan(value) else str(value)
+    value += 0.0  # A zero has no sign
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 # %% ../../nbs/evaluate/27_payoffs.ipynb #e37d89c3

@@ -59,6 +59,9 @@ class PolicyComparison(Result):
         row = self.table.set_index("policy").loc[policy]
         lower, upper = ("lower", "upper") if column == "profit" else ("gain_lower", "gain_upper")
         ends = float(row[lower]), float(row[upper])
+        if ends[0] != ends[0]:  # NaN
+            paired = "paired, " if column == "gain" else ""
+            method = f"{paired}{'no interval from one row' if self.n == 1 else 'no interval'}"
         return Estimate(float(row[column]), *ends, self.confidence, self.n, method)
 
 # %% ../../nbs/evaluate/31_policy_comparison.ipynb #53f0fdbc

@@ -199,11 +199,17 @@ def calibration_line(
     weight: NDArray[np.float64],  # One per row, shape (n,)
     confidence: float = 0.95,  # Of the intervals
 ) -> tuple[Estimate, Estimate]:
-    "Intercept and slope of the outcome on the prediction; undefined for a constant prediction."
+    "Intercept and slope of the outcome on the prediction; undefined when one of them is constant."
     n, total = len(y_true), float(weight.sum())
-    if n < 3 or total == 0 or not np.ptp(y_pred):
-        reason = undefined("fewer than three rows" if n < 3 else "all weights are 0" if total == 0 else "the prediction is constant", n, confidence)  # fmt: skip
-        return reason, reason
+    reasons = {
+        "fewer than three rows": n < 3,
+        "all weights are 0": total == 0,
+        "the prediction is constant": not np.any(y_pred != y_pred[:1]),
+        "the outcome is constant": not np.any(y_true != y_true[:1]),
+    }
+    why = next((reason for reason, holds in reasons.items() if holds), None)
+    if why:
+        return undefined(why, n, confidence), undefined(why, n, confidence)
     centre = _average(y_pred, weight)
     x = y_pred - centre
     spread = float(weight @ x**2)
@@ -328,6 +334,8 @@ def _findings(result: RegressionEvaluation) -> list[str]:
     found = [
         f"Predictions are off by {estimate_text(mae)}{unit} on average and by {result.metrics['median_absolute_error'].value:.3g}{unit} in the middle row; the root mean square error is {result.metrics['rmse'].value:.3g}{unit}."
     ]
+    if mae.value == 0:
+        return [f"Every prediction equals its outcome in these {counted(mae.n, 'row')}. Look whether the outcome, or something made from it, was among what the model could see.", *filter(None, [result.left_out.sentence()])]  # fmt: skip
     if math.isnan(r2.value):
         found.append(f"Whether they beat a constant cannot be said: {r2.method}.")
     elif not math.isnan(r2.lower):

@@ -33,9 +33,16 @@ class LeftOut:
 
     def sentence(self) -> str:
         "A sentence about them; empty when there are none."
-        parts = {"an outcome": self.without_outcome, "a usable prediction": self.without_prediction}
+        parts = {
+            "a usable outcome": self.without_outcome,
+            "a usable prediction": self.without_prediction,
+        }
         said = [f"{counted(n, 'row')} without {what}" for what, n in parts.items() if n]
-        return f"Left out: {' and '.join(said)}. If they are special, the numbers do not hold for them." if said else ""  # fmt: skip
+        if not said:
+            return ""
+        one = self.without_outcome + self.without_prediction == 1
+        special = "If it is special, the numbers do not hold for it." if one else "If they are special, the numbers do not hold for them."  # fmt: skip
+        return f"Left out: {' and '.join(said)}. {special}"
 
 # %% ../../nbs/evaluate/10_rows.ipynb #8b1f78a8
 def known(

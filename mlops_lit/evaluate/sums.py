@@ -119,4 +119,5 @@ def interval_check(
     passed = None
     if not (math.isnan(estimate.lower) or math.isnan(reference)):
         passed = bool(estimate.lower > reference if side == "above" else estimate.upper < reference)
-    return Check(name, passed, value, f"interval {side} {show_value(reference)}", f"{estimate_text(estimate)}.", source)  # fmt: skip
+    where = "a reference that is undefined" if math.isnan(reference) else show_value(reference)
+    return Check(name, passed, value, f"interval {side} {where}", f"{estimate_text(estimate)}.", source)  # fmt: skip

@@ -219,7 +219,7 @@ def _gap_text(group: object, row: pd.Series, confidence: float) -> str:
     "For whom the score is too low or too high."
     way = "low" if row["gap"] > 0 else "high"
     ends = sorted([abs(row["lower"]), abs(row["upper"])])
-    return f"the score is too {way} for {markdown_text(group)}, by {abs(row['gap']):.3f} on average ({confidence * 100:g}% interval {ends[0]:.3f} to {ends[1]:.3f})"
+    return f"the score is too {way} for {markdown_text(group)}, by {100 * abs(row['gap']):.1f} points on average ({confidence * 100:g}% interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f})"
 
 # %% ../../nbs/govern/04_calibration.ipynb #8b668fe5
 def gaps_chart(

@@ -27,7 +27,7 @@ from ..chart import interval_chart
 from ..check import markdown_text
 from ..errors import InputError
 from ..evaluate.confusion import CELLS, RATES
-from ..evaluate.intervals import Estimate, percentile_interval
+from ..evaluate.intervals import Estimate, percentile_interval, points_text
 from mlops_lit.govern.fairness import (
     FairnessAudit,
     base_rates_differ,
@@ -222,15 +222,15 @@ def incompatibility_findings(
     if math.isnan(result.p_value) or math.isnan(gap.value):
         return [f"**{name}**: base rates cannot be compared."]
     low, high = result.base_rates["value"].idxmin(), result.base_rates["value"].idxmax()
-    ends = f"{gap.confidence * 100:g}% interval {gap.lower:.2f} to {gap.upper:.2f}; {p_text(result.p_value)}"
+    apart = f"{points_text(gap).removesuffix(')')}; {p_text(result.p_value)})"
     if result.p_value >= 1 - result.confidence:
         return [
-            f"**{name}**: the groups' base rates differ by {gap.value:.2f} at most ({ends}), no more than chance explains, so the criteria need not exclude each other."
+            f"**{name}**: the groups' base rates differ by at most {apart}, no more than chance explains, so the criteria need not exclude each other."
         ]
     rates = result.base_rates["value"]
     told = (
         f"**{name}**: the favourable outcome is true for {rates[low]:.1%} of {markdown_text(low)} and for {rates[high]:.1%} of {markdown_text(high)}, "
-        f"a difference of {gap.value:.2f} ({ends}). "
+        f"a difference of {apart}. "
     )
     exclusive = [found for found in result.trade_offs if found.gap.value > 1e-12]
     if not exclusive:
@@ -265,12 +265,7 @@ def _trade_off_text(found: TradeOff) -> str:
     )
     if not found.possible:
         return f"{text}, which is more than all: at these values they cannot be met at once."
-    ends = (
-        ""
-        if math.isnan(found.gap.lower)
-        else f" ({found.gap.confidence * 100:g}% interval {found.gap.lower:.2f} to {found.gap.upper:.2f})"
-    )
-    return f"{text}, {found.gap.value:.2f} apart{ends}."
+    return f"{text}, a difference of {points_text(found.gap)}."
 
 # %% ../../nbs/govern/05_criteria.ipynb #e588afed
 def _short(rate: str) -> str:

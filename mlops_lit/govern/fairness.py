@@ -432,10 +432,18 @@ def _gap(found: _Resampled, rates: Sequence[str], min_denominator: int, confiden
         ratios = np.min([low / h for h, low in zip(highest, lowest, strict=True)], axis=0)
     n = int(max(found.rows_below[rate][enters].sum() for rate in rates))
     widest, lowest_ratio = (
-        holding(percentile_interval(float(x[0]), x[1:], n, confidence))
+        _moving(holding(percentile_interval(float(x[0]), x[1:], n, confidence)))
         for x in (differences, ratios)
     )
     return Gap(widest, lowest_ratio, usable, left_out, min_denominator)
+
+# %% ../../nbs/govern/02_fairness.ipynb #e4aea652
+def _moving(estimate: Estimate) -> Estimate:
+    "The estimate without an interval where resampling could not move it: rates of 0 or 1 in every group."
+    if estimate.lower != estimate.upper:
+        return estimate
+    why = "no interval: every resample gives the same"
+    return replace(estimate, lower=math.nan, upper=math.nan, method=why)
 
 # %% ../../nbs/govern/02_fairness.ipynb #a63e9d45
 def holding(
@@ -565,6 +573,9 @@ def ratio_check(
         why = "the group is not recorded" if MISSING in c.group.split(CROSS) else small
         expected = f">= {show_value(limit)}"
         return Check(name, None, c.ratio.value, expected, f"Not judged: {why}.", FOUR_FIFTHS)
+    if math.isnan(c.ratio.value):
+        none = f"Not judged: {c.ratio.method}."
+        return Check(name, None, None, f">= {show_value(limit)}", none, FOUR_FIFTHS)
     detail = f"{c.ratio.confidence * 100:g}% interval {c.ratio.lower:.2f} to {c.ratio.upper:.2f}; p = {c.p_value:.2g} for equal rates ({c.test}), {c.p_adjusted:.2g} adjusted for all groups."
     if c.flips:
         detail += " Choosing one different person would turn the comparison around."
@@ -587,7 +598,8 @@ def odds_check(
     gap, odds = result.equalized_odds, result.equalized_odds.estimate
     detail = f"Not judged: {odds.method}."
     if not math.isnan(odds.value):
-        detail = f"{odds.confidence * 100:g}% interval {odds.lower:.2f} to {odds.upper:.2f}, {odds.method}."
+        ends = f"{odds.confidence * 100:g}% interval {odds.lower:.2f} to {odds.upper:.2f}, "
+        detail = f"{'' if math.isnan(odds.lower) else ends}{odds.method}."
     if gap.left_out:
         detail += f" Left out, below {gap.min_denominator} rows in a denominator: {', '.join(gap.left_out)}."
     name, limit = f"{result.attribute}: equalized odds difference", result.max_odds_difference

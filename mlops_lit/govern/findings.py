@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..chart import interval_chart
 from ..check import markdown_text
-from ..evaluate.intervals import estimate_text
+from ..evaluate.intervals import points_text
 from mlops_lit.govern.fairness import (
     CRITERIA,
     Comparison,
@@ -41,6 +41,8 @@ def selection_finding(
     "One or two sentences of Markdown on the selection rates."
     name = markdown_text(result.attribute)
     judged = [c for c in result.comparisons if c.judged and not math.isnan(c.ratio.value)]
+    if not judged and any(c.judged for c in result.comparisons):
+        return f"**{name}**: nobody {happens} in any judged group, so there is no ratio."
     if not judged:
         return f"**{name}**: no two groups have {result.min_group_size} rows or more, so selection rates are not judged."
     lowest = min(judged, key=lambda comparison: comparison.ratio.value)
@@ -48,6 +50,9 @@ def selection_finding(
         zip(result.counts.index, group_values(result.counts, "selection_rate"), strict=True)
     )
     group, reference = markdown_text(lowest.group), markdown_text(lowest.reference)
+    if lowest.ratio.value == 1 and all(c.ratio.value == 1 for c in judged):
+        widest = max(judged, key=lambda c: c.ratio.upper - c.ratio.lower)
+        return f"**{name}**: every judged group {happens} in {rates[lowest.reference]:.1%} of cases, ratios of 1.00 (the widest {_interval(widest)})."
     return (
         f"**{name}**: {group} {happens} in {rates[lowest.group]:.1%} of cases, {reference} in {rates[lowest.reference]:.1%}: "
         f"a ratio of {lowest.ratio.value:.2f} ({_interval(lowest)}). {_judgement(lowest, result.min_impact_ratio)}"
@@ -82,7 +87,7 @@ def error_finding(
     odds, opportunity = gap.estimate, result.equal_opportunity
     if math.isnan(odds.value):
         also = (
-            f" True positive rates alone lie up to {opportunity.estimate.value:.2f} apart."
+            f" The largest difference of true positive rates alone is {points_text(opportunity.estimate)}."
             if opportunity.groups[1:]
             else ""
         )
@@ -97,8 +102,8 @@ def error_finding(
         else ""
     )
     return (
-        f"**{name}**: the error rates of the groups lie up to {odds.value:.3f} apart ({odds.confidence * 100:g}% interval {odds.lower:.3f} to {odds.upper:.3f}), "
-        f"{verdict} than the limit of {limit:.2f}{reach}.{_left_out(gap)}{most}"
+        f"**{name}**: the largest difference of the groups' error rates is {points_text(odds)}, "
+        f"{verdict} than the limit of {100 * limit:g} points{reach}.{_left_out(gap)}{most}"
     )
 
 # %% ../../nbs/govern/03_findings.ipynb #12aa43dd
@@ -119,7 +124,7 @@ def criterion_finding(
     if math.isnan(gap.estimate.value):
         return f"**{title}** is not judged: {markdown_text(gap.estimate.method)}."
     ends = [_ends(result, gap, rate) for rate in CRITERIA[criterion].rates]
-    difference = estimate_text(gap.estimate, ".2f")
+    difference = points_text(gap.estimate)
     return (
         f"**{title}**: {'; '.join(ends)}. The largest difference is {difference}.{_left_out(gap)}"
     )
