@@ -2623,6 +2623,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                           'mlops_lit/model/scored.py'),
                                         'mlops_lit.model.scored.Scored.selected': ( 'model/scored.html#scored.selected',
                                                                                     'mlops_lit/model/scored.py'),
+                                        'mlops_lit.model.scored.Scored.stated_threshold': ( 'model/scored.html#scored.stated_threshold',
+                                                                                            'mlops_lit/model/scored.py'),
                                         'mlops_lit.model.scored._columns_of': ( 'model/scored.html#_columns_of',
                                                                                 'mlops_lit/model/scored.py'),
                                         'mlops_lit.model.scored._kept_apart': ( 'model/scored.html#_kept_apart',

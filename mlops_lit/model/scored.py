@@ -141,18 +141,27 @@ class Scored:
     reversed: bool  # The model predicts the other value; y_score is 1 minus its score
     kept_apart: bool | None  # Whether the rows were kept from training; None: not known
     why: str  # How that is known
+    is_default: bool = False  # Nobody stated the threshold, so it is 0.5
 
     @property
     def is_probability(self) -> bool:
         "Whether every score lies between 0 and 1."
         return bool(((self.y_score >= 0) & (self.y_score <= 1)).all())
 
+    def stated_threshold(self) -> float:
+        "The threshold, where it means something: 0.5 is none for scores that are no probabilities."
+        if self.is_default and not self.is_probability:
+            raise InputError(
+                f"Scores of {self.label} run from {self.y_score.min():g} to {self.y_score.max():g}, so they are no probabilities and 0.5 is no threshold for them. Pass the threshold in use."
+            )
+        return self.threshold
+
     def selected(
         self,
         threshold: float | None = None,  # On the model's own scale; None: its own threshold
     ) -> NDArray[np.int64]:
         "1 where the positive outcome is decided, shape (n,)."
-        cut = self.threshold if threshold is None else threshold
+        cut = self.stated_threshold() if threshold is None else threshold
         if self.reversed:
             return 1 - decisions(1 - self.y_score, cut)
         return decisions(self.y_score, cut)
@@ -189,6 +198,7 @@ def score_rows(
     return Scored(
         rows, y_true, 1 - y_score if is_reversed else y_score, card.get("ref") or f"column {score}",
         1 if wanted is None else wanted, cut, card, is_reversed, kept_apart, why,
+        threshold is None and card.get("threshold") is None,
     )  # fmt: skip
 
 # %% ../../nbs/model/03_scored.ipynb #2d4bd590
