@@ -142,24 +142,31 @@ def _blocks(
     levels: Sequence[int], depth: int, max_cells: int
 ) -> Iterator[tuple[list[int], list[Columns]]]:
     "Sets of columns with at most `max_cells` cells, and which sets of `depth` columns each is the first to hold."
-    k = len(levels)
-    left = np.ones((k,) * depth, bool)  # Sets that no block holds yet
-    for first in combinations(range(k), depth):
+    left = np.ones((len(levels),) * depth, bool)  # Sets that no block holds yet
+    for first in combinations(range(len(levels)), depth):
         if not left[first]:
             continue
-        block, cells = list(first), math.prod(levels[i] for i in first)
-        while depth > 1:  # One column alone needs no company
-            gain = left[np.ix_(*[block] * (depth - 1))].sum(axis=tuple(range(depth - 1)))
-            gain = np.where(np.multiply(levels, cells) > max_cells, 0, gain)
-            gain[block] = 0
-            best = int(gain.argmax())
-            if not gain[best]:
-                break
-            block.append(best)
-            cells *= levels[best]
-        block.sort()
+        block = sorted(_grown(list(first), left, levels, max_cells)) if depth > 1 else list(first)
         yield block, [columns for columns in combinations(block, depth) if left[columns]]
         left[np.ix_(*[block] * depth)] = False
+
+# %% ../../nbs/evaluate/17_slice_search.ipynb #65134ec0
+def _grown(
+    block: list[int], left: NDArray[np.bool_], levels: Sequence[int], max_cells: int
+) -> list[int]:
+    "The block with the columns that complete most sets, one after the other, as long as its table is small."
+    sizes, cells = np.array(levels), math.prod(levels[i] for i in block)
+    near = left[block].sum(axis=0)  # Sets that are left of one column of the block and others
+    while True:
+        gain = near if near.ndim == 1 else near[block].sum(axis=0)
+        gain = gain * (sizes * cells <= max_cells)
+        gain[block] = 0
+        best = int(gain.argmax())
+        if not gain[best]:
+            return block
+        block.append(best)
+        near += left[best]
+        cells *= levels[best]
 
 # %% ../../nbs/evaluate/17_slice_search.ipynb #b5aa2130
 @dataclass(frozen=True)
@@ -204,26 +211,64 @@ class _Loss:
         return self.center + self.scale * centred
 
 # %% ../../nbs/evaluate/17_slice_search.ipynb #257eb6a5
+PORTION = 1 << 17  # Rows that are counted at a time
+
+
+def _counted(
+    codes: Sequence[NDArray[Any]], levels: Sequence[int], numbers: Sequence[NDArray[Any]]
+) -> NDArray[np.float64]:
+    "Rows and sums of numbers in every cell of some columns, shape (1 + numbers, levels of the first, levels of the second, …)."
+    n_cells = math.prod(levels)
+    counts = np.zeros(n_cells, np.int64)
+    totals = [np.zeros(n_cells, column.dtype) for column in numbers]
+    for start in range(0, len(codes[0]), PORTION):
+        rows = slice(start, start + PORTION)
+        cell = _cell_of_row([code[rows] for code in codes], levels)
+        counts += np.bincount(cell, minlength=n_cells)
+        for total, column in zip(totals, numbers, strict=True):
+            np.add.at(total, cell, column[rows])
+    return np.stack([counts, *_unpaired(totals)]).astype(float, copy=False).reshape(-1, *levels)
+
+# %% ../../nbs/evaluate/17_slice_search.ipynb #53e89e23
+def _cell_of_row(codes: Sequence[NDArray[Any]], levels: Sequence[int]) -> NDArray[np.intp]:
+    "The place of each row in a table of these columns, reckoned in as few bytes as will do."
+    place, n_cells = codes[0], levels[0]
+    for code, n in zip(codes[1:], levels[1:], strict=True):
+        n_cells *= n
+        kind = np.min_scalar_type(n_cells)
+        place = np.multiply(place, kind.type(n), dtype=kind)
+        place += code
+    return place.astype(np.intp)
+
+# %% ../../nbs/evaluate/17_slice_search.ipynb #4a6fe0b0
+def _paired(numbers: Sequence[NDArray[np.float64]]) -> list[NDArray[Any]]:
+    "Two columns at a time as the two parts of a complex one; a last one without company stays as it is."
+    pairs: list[NDArray[Any]] = []
+    for one, other in zip(numbers[::2], numbers[1::2], strict=False):
+        pair = np.empty(len(one), complex)
+        pair.real, pair.imag = one, other
+        pairs.append(pair)
+    return pairs + list(numbers[2 * len(pairs) :])
+
+
+def _unpaired(columns: Sequence[NDArray[Any]]) -> list[NDArray[np.float64]]:
+    "The columns that were paired."
+    return [
+        part
+        for column in columns
+        for part in ([column.real, column.imag] if np.iscomplexobj(column) else [column])
+    ]
+
+# %% ../../nbs/evaluate/17_slice_search.ipynb #c8a8fb80
 def _block_table(
-    codes: Sequence[NDArray[Any]], levels: Sequence[int], loss: _Loss, sums: list[Any]
+    codes: Sequence[NDArray[Any]], levels: Sequence[int], loss: _Loss, numbers: list[Any]
 ) -> NDArray[np.float64]:
     "The sums in every cell of some columns, shape (sums, levels of the first, levels of the second, …)."
-    n_cells = math.prod(levels) * (2 if loss.two_valued else 1)
-    kind = np.uint16 if n_cells <= 1 << 16 else np.uint32 if n_cells <= 1 << 32 else np.uint64
-    index: Any = codes[0].astype(kind)
-    for code, n in zip(codes[1:], levels[1:], strict=True):
-        index *= kind(n)
-        index += code
-    if loss.two_valued:
-        index *= kind(2)
-        index += sums[0]
-        counts = np.bincount(index, minlength=n_cells).reshape(*levels, 2).astype(float)
-        ones = counts[..., 1]
-        return np.stack([counts.sum(axis=-1), ones, ones])
-    wide = index.astype(np.intp)
-    return np.stack([np.bincount(wide, w, n_cells).astype(float) for w in sums]).reshape(
-        -1, *levels
-    )
+    if not loss.two_valued:
+        return _counted(codes, levels, numbers)
+    counts = _counted([*codes, *numbers], [*levels, 2], [])[0]
+    ones = counts[..., 1]
+    return np.stack([counts.sum(axis=-1), ones, ones])
 
 # %% ../../nbs/evaluate/17_slice_search.ipynb #b4a3d2e4
 def _marginal(
@@ -233,7 +278,7 @@ def _marginal(
     if columns not in known:
         missing = max(set(block) - set(columns))  # So that large tables lose their first column
         wider = tuple(sorted((*columns, missing)))
-        known[columns] = _marginal(known, block, wider).sum(axis=1 + wider.index(missing))
+        known[columns] = np.add.reduce(_marginal(known, block, wider), 1 + wider.index(missing))
     return known[columns]
 
 # %% ../../nbs/evaluate/17_slice_search.ipynb #8474335e
@@ -242,10 +287,13 @@ def _tables(
 ) -> dict[Columns, NDArray[np.float64]]:
     "The sums in every cell of every set of at most `depth` columns."
     tables: dict[Columns, NDArray[np.float64]] = {}
-    sums = [loss.values.astype(np.uint8)] if loss.two_valued else loss.summed()
+    if loss.two_valued:
+        numbers = [loss.values.astype(np.uint8)]
+    else:
+        numbers = _paired([column for column in loss.summed() if column is not None])
     max_cells = int(np.clip(len(loss.values) // 16, 4096, 1 << 15))
     for block, wanted in _blocks(levels, depth, max_cells):
-        whole = _block_table([codes[i] for i in block], [levels[i] for i in block], loss, sums)
+        whole = _block_table([codes[i] for i in block], [levels[i] for i in block], loss, numbers)
         known = {tuple(block): whole}
         tables |= {columns: _marginal(known, block, columns) for columns in wanted}
     for size in range(depth, 1, -1):
@@ -511,17 +559,27 @@ class _Cells:
     def of(cls, tables: dict[Columns, NDArray[np.float64]], min_rows: int, n: int) -> _Cells:
         "Cells of at least `min_rows` rows that are not all rows."
         sets = sorted(tables, key=lambda columns: (len(columns), columns))
-        flat = [tables[columns].reshape(len(tables[columns]), -1) for columns in sets]
-        kept = [np.flatnonzero((sums[0] >= min_rows) & (sums[0] < n)) for sums in flat]
-        which = np.repeat(np.arange(len(sets)), [len(places) for places in kept])
-        sums = [sums[:, places] for sums, places in zip(flat, kept, strict=True)]
-        return cls(sets, which, np.concatenate(kept), np.concatenate(sums, axis=1))
+        sizes = [tables[columns][0].size for columns in sets]
+        counts = _side_by_side(tables, sets, 0)
+        kept = np.flatnonzero((counts >= min_rows) & (counts < n))
+        which = np.repeat(np.arange(len(sets)), sizes)[kept]
+        place = kept - np.cumsum([0, *sizes])[which]
+        n_sums = len(tables[sets[0]])
+        sums = np.stack([_side_by_side(tables, sets, i)[kept] for i in range(n_sums)])
+        return cls(sets, which, place, sums)
 
     def conditions(self, at: int, levels: Sequence[int]) -> list[tuple[int, int]]:
         "Column and code of each condition of a slice."
         columns = self.sets[self.which[at]]
         codes = np.unravel_index(self.place[at], [levels[i] for i in columns])
         return [(column, int(code)) for column, code in zip(columns, codes, strict=True)]
+
+# %% ../../nbs/evaluate/17_slice_search.ipynb #bf79e756
+def _side_by_side(
+    tables: dict[Columns, NDArray[np.float64]], sets: list[Columns], which: int
+) -> NDArray[np.float64]:
+    "One of the sums in every cell of every table."
+    return np.concatenate([tables[columns][which].ravel() for columns in sets])
 
 # %% ../../nbs/evaluate/17_slice_search.ipynb #ab32b53b
 def _within(
@@ -639,6 +697,32 @@ class _Knobs:
 
 RANKINGS = ("excess", "sliceline")
 
+# %% ../../nbs/evaluate/17_slice_search.ipynb #59b3843b
+def _cut(column: pd.Series, max_levels: int, n_bins: int) -> ColumnSlices:
+    "The column cut into slices."
+    few = _few_whole(column, max_levels)
+    if few is None:
+        return column_slices(column, max_levels, n_bins)
+    values, codes = few
+    slices = column_slices(pd.Series(values, name=column.name), max_levels, n_bins)
+    return replace(slices, codes=codes)
+
+
+def _few_whole(column: pd.Series, max_levels: int) -> tuple[NDArray[Any], NDArray[np.uint8]] | None:
+    "The different values in their order, and which one each row has; None: not few, not close, no whole numbers."
+    if not isinstance(column.dtype, np.dtype) or column.dtype.kind not in "biu" or column.empty:
+        return None
+    numbers = column.to_numpy().view(np.uint8) if column.dtype == bool else column.to_numpy()
+    low, width = numbers.min(), int(numbers.max()) - int(numbers.min())
+    if width >= min(2 * max_levels, 256):
+        return None
+    steps = (numbers - low).astype(np.uint8)
+    present = np.array([step for step in range(width + 1) if step in steps])
+    if len(present) > max_levels:
+        return None
+    codes = steps if len(present) == width + 1 else np.searchsorted(present, steps).astype(np.uint8)
+    return (present + int(low)).astype(column.dtype), codes
+
 # %% ../../nbs/evaluate/17_slice_search.ipynb #4d13ff91
 MAX_VALUES = 1 << 25  # Of a file, held in memory before they are cut; a quarter of a gigabyte
 
@@ -650,7 +734,7 @@ def _read(
     purpose = " to search" if not named else ""
 
     def cut(table: pd.DataFrame, names: list[str]) -> list[ColumnSlices]:
-        return [column_slices(table[name], max_levels, n_bins) for name in names]
+        return [_cut(table[name], max_levels, n_bins) for name in names]
 
     if not isinstance(data, (str, Path)):  # What is not a file may not say the same twice
         table = chosen_columns(data, [*columns, *named], purpose)
@@ -713,7 +797,7 @@ class _Problem:
     total: NDArray[np.float64]  # Sums over all searched rows, shape (3 or 6, 1)
 
     @classmethod
-    def of(cls, slices: list[ColumnSlices], loss: _Loss, rows: Any, depth: int, min_rows: int) -> _Problem:  # fmt: skip
+    def of(cls, slices: list[ColumnSlices], loss: _Loss, total: NDArray[np.float64], rows: Any, depth: int, min_rows: int) -> _Problem:  # fmt: skip
         "The searched rows, counted."
         levels = [len(one.names) for one in slices]
         depth = min(depth, len(slices))
@@ -725,7 +809,7 @@ class _Problem:
         codes = [one.codes[rows] for one in slices]
         tables = _tables(codes, levels, depth, loss)
         cells = _Cells.of(tables, min_rows, len(loss.values))
-        return cls(slices, codes, levels, loss, tables, cells, loss.sums())
+        return cls(slices, codes, levels, loss, tables, cells, total)
 
     def rows(self, at: int) -> NDArray[np.bool_]:
         "Which searched rows a slice holds."
@@ -759,7 +843,7 @@ def _search(
     result = SliceSearch((), n, mean_loss, loss_name, columns, knobs.depth, min_rows, 0, 0, 0, 0, 0, knobs.max_p, test, knobs.confidence, n_apart)  # fmt: skip
     if not slices or math.isnan(mean_loss):
         return result
-    problem = _Problem.of(slices, loss, rows, knobs.depth, min_rows)
+    problem = _Problem.of(slices, loss, total, rows, knobs.depth, min_rows)
     measured = _measured(problem, mean_loss, knobs.alpha)
     result, picked = _picked(result, problem, measured, knobs)
     found = [_described(at, problem, measured, knobs, others) for at, others in picked.items()]
