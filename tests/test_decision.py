@@ -37,7 +37,7 @@ from mlops_lit.evaluate.decision import decide, decide_cases
 from mlops_lit.evaluate.expected_value import row_thresholds, theoretical_threshold
 from mlops_lit.evaluate.intervals import mean
 from mlops_lit.evaluate.net_benefit import net_benefit
-from mlops_lit.evaluate.payoffs import Payoffs, cases, read_cases
+from mlops_lit.evaluate.payoffs import Payoffs, amount_text, cases, read_cases
 from mlops_lit.evaluate.policy import Policy, load_policy, parsed_policy, policy_json, save_policy
 from mlops_lit.evaluate.policy_comparison import compare_policies, paired_gain, simple_policies
 from mlops_lit.evaluate.profit import profit_curve
@@ -229,7 +229,7 @@ def test_the_sentences_of_a_best_threshold_follow_its_numbers() -> None:
     text = " ".join(found.findings())
     assert f"{found.threshold:.4g} on" in text
     assert f"{found.selected_share:.1%}" in text
-    assert f"{found.crossfit.value:.4g} USD per case" in text
+    assert f"{amount_text(found.crossfit.value, found.crossfit)} USD per case" in text
     assert "within max\\_share = 0.3" in text
     alone = best_threshold(rows, n_resamples=0, n_folds=0).findings()
     assert len(alone) == 2

@@ -45,7 +45,7 @@ from mlops_lit.evaluate.outcome import (
     checked_scores,
     checked_weights,
 )
-from ..result import Result, p_text
+from ..result import Result, interval_decimals, p_text
 
 if TYPE_CHECKING:
     import altair as alt
@@ -154,9 +154,12 @@ def _sentence(found: Comparison) -> str:
         return f"{model} and {baseline} cannot be compared by {metric.title}: {gain.method}."
     if found.verdict == "not compared":
         return f"{values}: no interval of the difference ({gain.method.removeprefix('no interval: ')})."  # fmt: skip
-    ends = f"difference {found.difference.value:+.4g}, {gain.confidence * 100:g}% interval {found.difference.lower:+.4g} to {found.difference.upper:+.4g}, {p_text(found.p_value)} ({found.test})"
+    decimals = interval_decimals(gain.lower, gain.upper)
+    style = ".4g" if decimals is None else f".{decimals}f"
+    lower, upper = (f"{end:+{style}}" for end in (found.difference.lower, found.difference.upper))
+    ends = f"difference {found.difference.value:+{style}}, {gain.confidence * 100:g}% interval {lower} to {upper}, {p_text(found.p_value)} ({found.test})"
     if found.verdict == "not told apart":
-        return f"These rows do not tell {model} and {baseline} apart by {metric.title}: {values}; {ends}. The model could be better by {gain.upper:.4g} or worse by {-gain.lower:.4g}."
+        return f"These rows do not tell {model} and {baseline} apart by {metric.title}: {values}; {ends}. The model could be better by {gain.upper:{style}} or worse by {-gain.lower:{style}}."
     winner, loser = (model, baseline) if found.verdict == "better" else (baseline, model)
     return f"**{winner} {metric.better}** than {loser}: {values}; {ends}."
 

@@ -204,7 +204,7 @@ def _what_it_earns(decision: Decision) -> str:
     fitted = ", each judged by a threshold chosen on others,"
     if math.isnan(decision.chosen.crossfit.value):
         fitted = ", which it was chosen on (so this is optimistic),"
-    earned = f"**{amount_text(profit.value)} {unit} per case** ({range_text(profit)})"
+    earned = f"**{amount_text(profit.value, profit)} {unit} per case** ({range_text(profit)})"
     text = (
         f"On {counted(profit.n, 'row')}{apart if decision.held_out else fitted} it earns {earned}"
     )
@@ -218,7 +218,7 @@ def _what_it_earns(decision: Decision) -> str:
 # %% ../../nbs/evaluate/33_decision.ipynb #a78fe23a
 def _more_or_less(gain: Estimate, unit: str = "") -> str:
     "A gain in words, e.g. `0.2 USD per case more`."
-    size = f"{amount_text(abs(gain.value))}{unit and f' {unit} per case'}"
+    size = f"{amount_text(abs(gain.value), gain)}{unit and f' {unit} per case'}"
     return f"{size} {'more' if gain.value >= 0 else 'less'}"
 
 
@@ -226,7 +226,8 @@ def _against_simple(decision: Decision) -> str:
     "The gain over no model, and what a better model could still bring."
     gain, unit = decision.over_simple, markdown_text(decision.compared.unit)
     perfect = decision.compared.profit("perfect knowledge").value
-    left = amount_text(perfect - decision.compared.profit("recommended").value)
+    profit = decision.compared.profit("recommended")
+    left = amount_text(perfect - profit.value, profit)
     return (
         f"Selecting {decision.simple} needs no model; the recommended threshold earns "
         f"{_more_or_less(gain, unit)} ({range_text(gain)}), {chance_text(gain)}. "
@@ -248,7 +249,7 @@ def _theory_says(decision: Decision) -> str:
     text = f"{rule} {_near_text(near)}."
     if math.isnan(gain.value):
         return text
-    earns = f"{amount_text(abs(gain.value))} per case {'more' if gain.value >= 0 else 'less'}"
+    earns = f"{amount_text(abs(gain.value), gain)} per case {'more' if gain.value >= 0 else 'less'}"
     return f"{text} The rule of expected value earns {earns} than the recommended threshold ({range_text(gain)}), {chance_text(gain)}."
 
 # %% ../../nbs/evaluate/33_decision.ipynb #36d5b9f5

@@ -26,7 +26,7 @@ from ..data.source import open_source
 from ..errors import InputError, did_you_mean
 from .intervals import Estimate
 from .outcome import binary_outcome, checked_scores, checked_weights
-from ..result import Result
+from ..result import Result, interval_decimals
 
 # %% ../../nbs/evaluate/27_payoffs.ipynb #aeb7366a
 OUTCOMES = ("true_positive", "false_positive", "true_negative", "false_negative")
@@ -204,11 +204,16 @@ def read_cases(
 # %% ../../nbs/evaluate/27_payoffs.ipynb #d41eeeeb
 def amount_text(
     value: float,  # In the unit of the payoffs
+    interval: Estimate
+    | None = None,  # What is known of it; its interval tells the digits that the sum is worth
 ) -> str:
-    "A sum as a reader wants it: four significant digits, thousands separated."
+    "A sum as a reader wants it: the digits of its interval, else four significant ones; thousands separated."
     if not math.isfinite(value):
         return "undefined" if math.isnan(value) else str(value)
     value += 0.0  # A zero has no sign
+    decimals = interval and interval_decimals(interval.lower, interval.upper)
+    if decimals is not None:
+        return f"{round(value, decimals) + 0.0:,.{decimals}f}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 # %% ../../nbs/evaluate/27_payoffs.ipynb #e37d89c3
@@ -218,7 +223,7 @@ def range_text(
     "The interval of a sum in a sentence, or why there is none."
     if math.isnan(estimate.lower):
         return estimate.method
-    ends = f"{amount_text(estimate.lower)} to {amount_text(estimate.upper)}"
+    ends = " to ".join(amount_text(end, estimate) for end in (estimate.lower, estimate.upper))
     return f"{estimate.confidence:.0%} interval {ends}"
 
 # %% ../../nbs/evaluate/27_payoffs.ipynb #512c010e

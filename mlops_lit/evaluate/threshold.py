@@ -191,7 +191,7 @@ def how_sure(
     "Which thresholds could as well be the best, and how much of the profit is luck, as Markdown; empty without resamples."
     if math.isnan(best.lower):
         return ""
-    profit, luck = amount_text(best.profit.value), amount_text(best.optimism)
+    profit, luck = (amount_text(sum_, best.profit) for sum_ in (best.profit.value, best.optimism))
     ends = [_as_cut(best.lower), _as_cut(best.upper)]
     could = (
         f"No threshold but {ends[0]} could be the best"
@@ -216,9 +216,9 @@ def _instruction(best: BestThreshold) -> str:
 def _earns(best: BestThreshold) -> str:
     fitted, unit = best.crossfit, markdown_text(best.unit)
     if math.isnan(fitted.value):
-        earned = f"{amount_text(best.profit.value)} {unit} per case ({range_text(best.profit)})"
+        earned = f"{amount_text(best.profit.value, best.profit)} {unit} per case ({range_text(best.profit)})"
         return f"On the {best.profit.n:,} rows it was chosen on it earns {earned}, which is optimistic; it was not judged on others."
-    earned = f"**{amount_text(fitted.value)} {unit} per case** ({range_text(fitted)})"
+    earned = f"**{amount_text(fitted.value, fitted)} {unit} per case** ({range_text(fitted)})"
     return f"On {fitted.n:,} rows, each judged by a threshold chosen on others, choosing like this earns {earned}."
 
 # %% ../../nbs/evaluate/29_threshold.ipynb #a9ed35b6
