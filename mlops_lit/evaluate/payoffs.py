@@ -211,7 +211,7 @@ def amount_text(
     if not math.isfinite(value):
         return "undefined" if math.isnan(value) else str(value)
     value += 0.0  # A zero has no sign
-    decimals = interval and interval_decimals(interval.lower, interval.upper)
+    decimals = None if interval is None else interval_decimals(interval.lower, interval.upper)
     if decimals is not None:
         return f"{round(value, decimals) + 0.0:,.{decimals}f}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
