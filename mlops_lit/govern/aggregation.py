@@ -15,6 +15,7 @@ __all__ = ['LEAST_ROWS', 'LEAST_CASES', 'WIDEST', 'Fitted', 'FEWEST', 'design_ma
 # %% ../../nbs/govern/12_aggregation.ipynb #ed7497f0
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..check import markdown_text
 from ..errors import InputError
-from ..evaluate.intervals import Estimate, mean
 from ..evaluate.outcome import binary_outcome, checked_probabilities, checked_scores
-from .harms import SMALLEST, Evidence, not_judged
+from mlops_lit.govern.harms import (
+    SMALLEST,
+    Evidence,
+    group_moments,
+    left_out_note,
+    not_judged,
+    phrases,
+    reaches,
+    shared_bounds,
+)
 from .history import MOST_ROWS, binned, one_thread, recorded_groups, sampled_rows
 from ..result import counted, listed, p_text
 
@@ -103,9 +112,17 @@ def folds(
     return fold
 
 # %% ../../nbs/govern/12_aggregation.ipynb #50c9b22b
-def _prepared(
-    X: ArrayLike, y_true: ArrayLike, groups: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], list[str]]:
+@dataclass(frozen=True)
+class _Rows:
+    "The rows that models are fitted on and judged by: those of groups that are large enough."
+
+    X: NDArray[np.float64]  # Features, shape (n, columns)
+    y: NDArray[np.int64]  # 0 and 1
+    codes: NDArray[np.int64]  # Position of each row's group in `names`
+    names: list[str]  # The groups, the largest first
+
+# %% ../../nbs/govern/12_aggregation.ipynb #000251c7
+def _prepared(X: ArrayLike, y_true: ArrayLike, groups: ArrayLike) -> _Rows:
     "The rows that have a group large enough, at most `MOST_ROWS` of them."
     y, matrix = binary_outcome(y_true), np.asarray(X, dtype=float)
     if matrix.shape[:1] != y.shape or matrix.ndim != 2:
@@ -114,19 +131,12 @@ def _prepared(
         )
     rows = sampled_rows(len(y))
     codes, names = recorded_groups(np.asarray(groups, dtype=object)[rows], len(rows), LEAST_ROWS)
-    matrix, y = matrix[rows], y[rows]
-    cases = np.array(
-        [np.bincount(y[codes == g], minlength=2).min() for g in range(len(names))], dtype=int
-    )
-    place = np.append(np.where(cases >= LEAST_CASES, np.cumsum(cases >= LEAST_CASES) - 1, -1), -1)
+    cell = (2 * codes + y[rows])[codes >= 0]
+    enough = np.bincount(cell, minlength=2 * len(names)).reshape(-1, 2).min(1) >= LEAST_CASES
+    place = np.append(np.where(enough, np.cumsum(enough) - 1, -1), -1)  # The last is for -1
     codes = place[codes]
-    kept = codes >= 0
-    return (
-        matrix[kept],
-        y[kept],
-        codes[kept],
-        [name for name, c in zip(names, cases, strict=True) if c >= LEAST_CASES],
-    )
+    rows, codes = rows[codes >= 0], codes[codes >= 0]
+    return _Rows(matrix[rows], y[rows], codes, [m for m, e in zip(names, enough, strict=True) if e])
 
 # %% ../../nbs/govern/12_aggregation.ipynb #1939048f
 def _too_few(name: str) -> Evidence:
@@ -136,46 +146,40 @@ def _too_few(name: str) -> Evidence:
     )
 
 # %% ../../nbs/govern/12_aggregation.ipynb #f55dc56a
-def _out_of_fold(
-    fit: Callable[[NDArray[np.bool_]], Fitted],
+def _cross_loss(
     X: NDArray[np.float64],
+    y: NDArray[np.int64],
     fold: NDArray[np.int64],
-    among: NDArray[np.bool_],
+    weight: NDArray[np.float64] | None = None,
+    C: float = 1.0,
 ) -> NDArray[np.float64]:
-    "Predictions for the rows `among` by models fitted on rows of other folds."
-    out = np.full(len(X), math.nan)
+    "The log loss of each row by a model fitted on the rows of the other folds."
+    probability = np.full(len(y), math.nan)
     with one_thread():
         for k in np.unique(fold):
-            judge = among & (fold == k)
-            if judge.any():
-                out[judge] = fit(fold != k)(X[judge])
-    return out
+            learn = fold != k
+            fitted = _fit(X[learn], y[learn], None if weight is None else weight[learn], C)
+            probability[~learn] = fitted(X[~learn])
+    return row_log_loss(y, probability)
 
 # %% ../../nbs/govern/12_aggregation.ipynb #db153583
-def _gain_rows(
-    names: Sequence[str],
-    codes: NDArray[np.int64],
-    base: NDArray[np.float64],
+def _gains(
+    rows: _Rows,
+    usual: NDArray[np.float64],
     other: NDArray[np.float64],
     confidence: float,
-) -> list[dict[str, Any]]:
+    n_intervals: int,
+) -> pd.DataFrame:
     "For each group the mean of both losses and of their difference, with its interval."
-    rows = []
-    for g, name in enumerate(names):
-        own = codes == g
-        gain: Estimate = mean(base[own] - other[own], confidence=confidence)
-        rows.append(
-            {
-                "group": name,
-                "n": int(own.sum()),
-                "loss": base[own].mean(),
-                "other_loss": other[own].mean(),
-                "gain": gain.value,
-                "lower": gain.lower,
-                "upper": gain.upper,
-            }
-        )
-    return rows
+    size = len(rows.names)
+    n, gain, variance = group_moments(usual - other, rows.codes, size)
+    lower, upper = shared_bounds(gain, variance, confidence, n_intervals)
+    losses = {
+        name: group_moments(loss, rows.codes, size)[1]
+        for name, loss in {"loss": usual, "other_loss": other}.items()
+    }
+    columns = {"group": rows.names, "n": n, **losses, "gain": gain, "lower": lower, "upper": upper}
+    return pd.DataFrame(columns)
 
 # %% ../../nbs/govern/12_aggregation.ipynb #458f2a26
 def own_models(
@@ -189,49 +193,33 @@ def own_models(
     random_state: int = 0,  # Seed of the folds
 ) -> Evidence:
     "What each group gains in log loss from a model fitted on its own rows instead of all rows."
-    name = f"own models by {column}"
-    matrix, y, codes, names = _prepared(X, y_true, groups)
-    if len(names) < 2:
+    name, rows = f"own models by {column}", _prepared(X, y_true, groups)
+    if len(rows.names) < 2:
         return _too_few(name)
-    fold = folds(y, codes, random_state=random_state)
-    everyone = np.ones(len(y), dtype=bool)
-    pooled = row_log_loss(
-        y, _out_of_fold(lambda learn: _fit(matrix[learn], y[learn]), matrix, fold, everyone)
-    )
-    own = np.zeros(len(y))
-    for g in range(len(names)):
-        mine = codes == g
-
-        def fit(learn: NDArray[np.bool_], mine: NDArray[np.bool_] = mine) -> Fitted:
-            return _fit(matrix[learn & mine], y[learn & mine])
-
-        own[mine] = row_log_loss(y[mine], _out_of_fold(fit, matrix, fold, mine)[mine])
-    table = pd.DataFrame(_gain_rows(names, codes, pooled, own, 1 - (1 - confidence) / len(names)))
-    table = table.rename(columns={"loss": "pooled_loss", "other_loss": "own_loss"})
+    fold = folds(rows.y, rows.codes, random_state=random_state)
+    pooled, own = _cross_loss(rows.X, rows.y, fold), np.zeros(len(rows.y))
+    for g in range(len(rows.names)):
+        mine = rows.codes == g
+        own[mine] = _cross_loss(rows.X[mine], rows.y[mine], fold[mine])
+    table = _gains(rows, pooled, own, confidence, len(rows.names))
     return Evidence(
         name,
         _gain_finding(table, "a model of its own", min_gain),
-        bool(((table["lower"] > 0) & (table["gain"] >= min_gain)).any()),
-        table,
+        bool(reaches(table, "gain", min_gain).any()),
+        table.rename(columns={"loss": "pooled_loss", "other_loss": "own_loss"}),
         f"log loss of logistic regressions, 5-fold cross-validation, paired normal interval, Bonferroni; concern from a gain of {min_gain:.3f} nats on, the auditor's limit",
     )
 
 # %% ../../nbs/govern/12_aggregation.ipynb #8a542025
 def _gain_finding(table: pd.DataFrame, what: str, min_gain: float) -> str:
     "Who gains from `what` and who does not."
-    gains = table[(table["lower"] > 0) & (table["gain"] >= min_gain)]
-    worse = table[table["upper"] < 0]
-    if len(gains):
-        parts = [
-            f"{markdown_text(r.group)} ({r.gain:+.3f} nats per row, interval {r.lower:+.3f} to {r.upper:+.3f})"
-            for r in gains.head(3).itertuples()
-        ]
-        finding = f"From {what} gain: {', '.join(parts)}{', …' if len(gains) > 3 else ''}."
-    else:
-        finding = f"No group gains {min_gain:g} nats per row or more from {what}, beyond chance."
-    return finding + (
-        f" The loss would be higher for {listed(worse['group'])}." if len(worse) else ""
-    )
+    words = "{group} ({gain:+.3f} nats per row, interval {lower:+.3f} to {upper:+.3f})"
+    gains = phrases(table[reaches(table, "gain", min_gain)], words)
+    worse = listed(table.loc[table["upper"] < 0, "group"])
+    finding = f"No group gains {min_gain:g} nats per row or more from {what}, beyond chance."
+    if gains:
+        finding = f"From {what} gain: {gains}."
+    return finding + (f" The loss would be higher for {worse}." if worse else "")
 
 # %% ../../nbs/govern/12_aggregation.ipynb #c31b5b30
 def _log_likelihood(X: NDArray[np.float64], y: NDArray[np.int64]) -> tuple[float, int]:
@@ -282,62 +270,46 @@ def interaction_test(
     confidence: float = 0.95,  # Of the test
 ) -> Evidence:
     "Whether coefficients that differ by group fit better than chance explains."
-    name = f"coefficients that differ by {column}"
-    matrix, y, codes, names = _prepared(X, y_true, groups)
-    if len(names) < 2 or not matrix.shape[1]:
-        return _too_few(name) if len(names) < 2 else not_judged(name, "there are no features")
-    dummy = (codes[:, None] == np.arange(len(names))).astype(float)
-    kept = np.array(
-        [_varies(column_of, y, codes, len(names)) for column_of in matrix.T], dtype=bool
+    name, rows = f"coefficients that differ by {column}", _prepared(X, y_true, groups)
+    if len(rows.names) < 2:
+        return _too_few(name)
+    kept = [_varies(x, rows.y, rows.codes, len(rows.names)) for x in rows.X.T]
+    found = _likelihood_ratio(rows, rows.X[:, np.array(kept, dtype=bool)])
+    if isinstance(found, str):
+        return not_judged(name, found)
+    test, n_left = found.iloc[0], len(kept) - sum(kept)
+    real = bool(test["p_value"] < 1 - confidence)
+    better = "better than chance explains" if real else "no better than chance explains"
+    finding = f"Letting the coefficients differ by {markdown_text(column)} fits {better} ({p_text(test['p_value'])}, likelihood ratio {test['statistic']:.1f} on {test['degrees_of_freedom']:.0f})."
+    if n_left:
+        finding += f" {counted(n_left, 'column')} with a value that is rarer than {FEWEST} rows of each outcome in some group {'was' if n_left == 1 else 'were'} left out."
+    method = (
+        f"likelihood-ratio test, Wilks 1938, at most {MOST_ROWS:,} rows; concern when significant"
     )
-    n_left, matrix = int((~kept).sum()), matrix[:, kept]
-    if not matrix.shape[1]:
-        return not_judged(
-            name, "in every column a value occurs with one outcome only in some group"
-        )
-    crossed = (matrix[:, :, None] * dummy[:, None, :]).reshape(len(matrix), -1)
-    if crossed.shape[1] * 10 > len(y):
-        return not_judged(
-            name, f"{crossed.shape[1]:,} coefficients are too many for {counted(len(y), 'row')}"
-        )
+    return Evidence(name, finding, real, found, method)
+
+# %% ../../nbs/govern/12_aggregation.ipynb #6a4d738f
+def _likelihood_ratio(rows: _Rows, X: NDArray[np.float64]) -> pd.DataFrame | str:
+    "One row: both log likelihoods and the test of their difference; or why there is none."
+    if not rows.X.shape[1]:
+        return "there are no features"
+    if not X.shape[1]:
+        return "in every column a value occurs with one outcome only in some group"
+    dummy = (rows.codes[:, None] == np.arange(len(rows.names))).astype(float)
+    crossed = (X[:, :, None] * dummy[:, None, :]).reshape(len(X), -1)
+    if crossed.shape[1] * 10 > len(X):
+        return f"{crossed.shape[1]:,} coefficients are too many for {counted(len(X), 'row')}"
     with one_thread():
-        plain, free = _log_likelihood(np.column_stack([dummy, matrix]), y)
-        apart, more = _log_likelihood(np.column_stack([dummy, crossed]), y)
-    if math.isnan(plain) or math.isnan(apart) or more <= free:
-        return not_judged(
-            name,
-            "a model separates the outcomes perfectly or the features are the same for all, so there is no likelihood to compare",
-        )
+        common, few = _log_likelihood(np.column_stack([dummy, X]), rows.y)
+        apart, many = _log_likelihood(np.column_stack([dummy, crossed]), rows.y)
+    if math.isnan(common) or math.isnan(apart) or many <= few:
+        return "a model separates the outcomes perfectly or the features are the same for all, so there is no likelihood to compare"
     from scipy.stats import chi2
 
-    statistic, freedom = max(0.0, 2 * (apart - plain)), more - free
-    p_value = float(chi2.sf(statistic, freedom))
-    table = pd.DataFrame(
-        [
-            {
-                "log_likelihood_common": plain,
-                "log_likelihood_by_group": apart,
-                "statistic": statistic,
-                "degrees_of_freedom": freedom,
-                "p_value": p_value,
-                "n": len(y),
-            }
-        ]
-    )
-    real = p_value < 1 - confidence
-    finding = f"Letting the coefficients differ by {markdown_text(column)} fits {'better than chance explains' if real else 'no better than chance explains'} ({p_text(p_value)}, likelihood ratio {statistic:.1f} on {freedom})."
-    finding += (
-        f" {counted(n_left, 'column')} with a value that is rarer than {FEWEST} rows of each outcome in some group {'was' if n_left == 1 else 'were'} left out."
-        if n_left
-        else ""
-    )
-    return Evidence(
-        name,
-        finding,
-        real,
-        table,
-        f"likelihood-ratio test, Wilks 1938, at most {MOST_ROWS:,} rows; concern when significant",
-    )
+    found: dict[str, Any] = {"log_likelihood_common": common, "log_likelihood_by_group": apart}
+    found |= {"statistic": max(0.0, 2 * (apart - common)), "degrees_of_freedom": many - few}
+    found["p_value"] = float(chi2.sf(found["statistic"], many - few))
+    return pd.DataFrame([{**found, "n": len(X)}])
 
 # %% ../../nbs/govern/12_aggregation.ipynb #bf9b4b7f
 def calibration_by_group(
@@ -351,17 +323,13 @@ def calibration_by_group(
     min_rows: int = SMALLEST,  # Groups with fewer rows are shown and not judged
 ) -> Evidence:
     "Observed rate minus mean probability for each group, with intervals."
-    name, y = f"calibration by {column}", binary_outcome(y_true)
-    p = checked_probabilities(y_prob, len(y))
-    return mean_by_group(
-        name,
-        y - p,
-        groups,
+    y = binary_outcome(y_true)
+    off, what = (
+        y - checked_probabilities(y_prob, len(y)),
         "the observed share minus the promised one",
-        max_gap,
-        confidence,
-        min_rows,
     )
+    name = f"calibration by {column}"
+    return mean_by_group(name, off, groups, what, max_gap, confidence, min_rows)
 
 # %% ../../nbs/govern/12_aggregation.ipynb #290bb9af
 def mean_by_group(
@@ -377,59 +345,45 @@ def mean_by_group(
     "The mean of the values in each group; a concern where it is off by more than the limit, beyond chance."
     x = checked_scores(values, len(np.asarray(values)), "values")
     codes, names = recorded_groups(groups, len(x))
-    large = (
-        [g for g in range(len(names)) if (codes == g).sum() >= min_rows]
-        if len(names) <= 1000
-        else [
-            g
-            for g, k in enumerate(np.bincount(codes[codes >= 0], minlength=len(names)))
-            if k >= min_rows
-        ]
-    )
-    if not large:
+    n, mean, variance = group_moments(x, codes, len(names))
+    large = n >= min_rows
+    if not large.any():
         return not_judged(name, f"no group has {counted(min_rows, 'row')}")
-    rows = []
-    for g in large:
-        found = mean(x[codes == g], confidence=1 - (1 - confidence) / len(large))
-        rows.append(
-            {
-                "group": names[g],
-                "n": found.n,
-                "mean": found.value,
-                "lower": found.lower,
-                "upper": found.upper,
-            }
-        )
-    table = pd.DataFrame(rows)
-    off = (table["lower"] > 0) & (table["mean"] >= max_gap)
+    lower, upper = shared_bounds(mean, variance, confidence, large.sum())
+    columns = {"group": names, "n": n, "mean": mean, "lower": lower, "upper": upper}
+    table = pd.DataFrame(columns)[large].reset_index(drop=True)
+    table["concern"] = reaches(table, "mean", max_gap)
     if either_side:
-        off |= (table["upper"] < 0) & (table["mean"] <= -max_gap)
-    table["concern"] = off
-    shown = [
-        f"{markdown_text(r.group)} ({r.mean:+.3f}, interval {r.lower:+.3f} to {r.upper:+.3f})"
-        for r in table[off].head(3).itertuples()
-    ]
-    furthest = table.loc[table["mean"].abs().idxmax()]
-    finding = (
-        f"{what[:1].upper()}{what[1:]} is off by {max_gap:g} or more, beyond chance, for {', '.join(shown)}."
-        if shown
-        else f"For none of {counted(len(table), 'group')} is {what} off by {max_gap:g} or more, beyond chance; the furthest is {furthest['mean']:+.3f} ({markdown_text(furthest['group'])}, interval {furthest['lower']:+.3f} to {furthest['upper']:+.3f})."
+        table["concern"] |= (table["upper"] < 0) & (table["mean"] <= -max_gap)
+    finding = _mean_finding(table, what, f"off by {max_gap:g} or more, beyond chance")
+    finding += left_out_note(len(names) - len(table), min_rows)
+    method = (
+        f"normal intervals of a mean, Bonferroni; concern from {max_gap:g} on, the auditor's limit"
     )
-    few = len(names) - len(large)
-    finding += (
-        f" {counted(few, 'group')} with fewer than {min_rows} rows {'was' if few == 1 else 'were'} not judged."
-        if few
-        else ""
+    return Evidence(name, finding, bool(table["concern"].any()), table, method)
+
+# %% ../../nbs/govern/12_aggregation.ipynb #c89ed91d
+def _mean_finding(table: pd.DataFrame, what: str, off: str) -> str:
+    "For which groups the mean is off, or that it is for none."
+    worst = phrases(
+        table[table["concern"]].head(3),
+        "{group} ({mean:+.3f}, interval {lower:+.3f} to {upper:+.3f})",
     )
-    return Evidence(
-        name,
-        finding,
-        bool(off.any()),
-        table,
-        f"normal intervals of a mean, Bonferroni; concern from {max_gap:g} on, the auditor's limit",
+    if worst:
+        return f"{what[:1].upper()}{what[1:]} is {off}, for {worst}."
+    words = "{mean:+.3f} ({group}, interval {lower:+.3f} to {upper:+.3f})"
+    furthest = phrases(table.loc[[table["mean"].abs().idxmax()]], words)
+    return (
+        f"For none of {counted(len(table), 'group')} is {what} {off}; the furthest is {furthest}."
     )
 
 # %% ../../nbs/govern/12_aggregation.ipynb #ed55c3f8
+_VARIANTS = {
+    "every group counts the same": "weights that let every group count the same",
+    "ten times stronger regularisation": "ten times stronger regularisation",
+}  # Name in the table -> in the sentence
+
+# %% ../../nbs/govern/12_aggregation.ipynb #e69a5c39
 def learning_variants(
     X: ArrayLike,  # Features, shape (n, columns), e.g. from `design_matrix`
     y_true: ArrayLike,  # The outcome, 0 and 1, shape (n,)
@@ -441,52 +395,20 @@ def learning_variants(
     random_state: int = 0,  # Seed of the folds
 ) -> Evidence:
     "What each group gains in log loss from equal weight for each group, and from stronger regularisation."
-    name = f"training choices by {column}"
-    matrix, y, codes, names = _prepared(X, y_true, groups)
-    if len(names) < 2:
+    name, rows = f"training choices by {column}", _prepared(X, y_true, groups)
+    if len(rows.names) < 2:
         return _too_few(name)
-    fold, everyone = folds(y, codes, random_state=random_state), np.ones(len(y), dtype=bool)
-    equal = (len(y) / len(names) / np.bincount(codes, minlength=len(names)))[codes]
-
-    def loss(weight: NDArray[np.float64], C: float) -> NDArray[np.float64]:
-        return row_log_loss(
-            y,
-            _out_of_fold(
-                lambda learn: _fit(matrix[learn], y[learn], weight[learn], C),
-                matrix,
-                fold,
-                everyone,
-            ),
-        )
-
-    usual = loss(np.ones(len(y)), 1.0)
-    parts = []
-    for variant, other in (
-        ("every group counts the same", loss(equal, 1.0)),
-        ("ten times stronger regularisation", loss(np.ones(len(y)), 0.1)),
-    ):
-        rows = pd.DataFrame(
-            _gain_rows(names, codes, usual, other, 1 - (1 - confidence) / (2 * len(names)))
-        )
-        parts.append(rows.assign(variant=variant))
-    table = pd.concat(parts, ignore_index=True)[
-        ["variant", "group", "n", "loss", "other_loss", "gain", "lower", "upper"]
+    fold = folds(rows.y, rows.codes, random_state=random_state)
+    equal = (len(rows.y) / len(rows.names) / np.bincount(rows.codes))[rows.codes]
+    usual = _cross_loss(rows.X, rows.y, fold)
+    variants = [
+        _cross_loss(rows.X, rows.y, fold, equal),
+        _cross_loss(rows.X, rows.y, fold, C=0.1),
     ]
-    weighed = table[table["variant"] == "every group counts the same"]
-    finding = (
-        _gain_finding(weighed, "weights that let every group count the same", min_gain)
-        + " "
-        + _gain_finding(
-            table[table["variant"] != "every group counts the same"],
-            "ten times stronger regularisation",
-            min_gain,
-        )
-    )
-    concern = bool(((table["lower"] > 0) & (table["gain"] >= min_gain)).any())
-    return Evidence(
-        name,
-        finding,
-        concern,
-        table,
-        f"log loss of logistic regressions on these features, not of the model audited; 5-fold cross-validation, paired normal interval, Bonferroni; concern from {min_gain:.3f} nats on, the auditor's limit",
-    )
+    tables = [_gains(rows, usual, v, confidence, 2 * len(rows.names)) for v in variants]
+    finding = " ".join(map(_gain_finding, tables, _VARIANTS.values(), [min_gain] * 2))
+    named = [pd.DataFrame({"variant": v, **t}) for v, t in zip(_VARIANTS, tables, strict=True)]
+    table = pd.concat(named, ignore_index=True)
+    method = f"log loss of logistic regressions on these features, not of the model audited; 5-fold cross-validation, paired normal interval, Bonferroni; concern from {min_gain:.3f} nats on, the auditor's limit"
+    concern = bool(reaches(table, "gain", min_gain).any())
+    return Evidence(name, finding, concern, table, method)

@@ -12,26 +12,27 @@ __all__ = ['MOST_LEVELS', 'shift', 'near_threshold', 'overrides_by_group']
 
 # %% ../../nbs/govern/14_deployment.ipynb #75336890
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from ..check import markdown_text
 from ..data.source import open_source
 from ..errors import InputError
-from ..evaluate.intervals import holm, wilson_bounds
+from ..evaluate.intervals import wilson_bounds
 from ..evaluate.outcome import checked_scores
 from mlops_lit.govern.harms import (
     SMALLEST,
     Evidence,
     independence_test,
     not_judged,
-    shares_by_group,
+    phrases,
+    tested_by_holm,
 )
-from .history import recorded_groups
-from ..result import counted, p_text
+from .history import marked_by_group
+from ..result import counted
 
 # %% ../../nbs/govern/14_deployment.ipynb #14c26806
 MOST_LEVELS = 200  # Categories of a column that are told apart; the rarer ones are put together
@@ -51,32 +52,18 @@ def shift(
         then.require(*wanted)
         now.require(*wanted)
         rows = [_column_shift(c, then.frame([c])[c], now.frame([c])[c]) for c in wanted]
-    compared = pd.DataFrame([row for row in rows if row])
-    if compared.empty:
+    compared = [row for row in rows if row]
+    if not compared:
         return not_judged("shift", "no column has values both then and now")
-    compared["p_adjusted"] = holm(compared["p_value"])
-    compared["concern"] = (compared["distance"] >= max_distance) & (
-        compared["p_adjusted"] < 1 - confidence
-    )
-    table = compared.sort_values("distance", ascending=False, kind="stable", ignore_index=True)
+    table = tested_by_holm(compared, "distance", max_distance, confidence)
     moved = table[table["concern"]]
-    parts = [
-        f"{markdown_text(r.column)} ({r.distance:.2f}, {p_text(r.p_adjusted)})"
-        for r in moved.head(4).itertuples()
-    ]
     finding = f"{counted(len(moved), 'column')} of {len(table)} moved by {max_distance:g} or more, beyond chance"
-    finding += (
-        f": {', '.join(parts)}{', …' if len(moved) > 4 else ''}."
-        if parts
-        else f"; the furthest is {markdown_text(table['column'].iloc[0])} ({table['distance'].iloc[0]:.2f})."
-    )
-    return Evidence(
-        "shift",
-        finding,
-        bool(len(moved)),
-        table,
-        f"Kolmogorov-Smirnov or total variation distance, p-values adjusted by Holm 1979; concern from {max_distance:g} on, the auditor's limit",
-    )
+    if len(moved):
+        finding += f": {phrases(moved, '{column} ({distance:.2f}, {p})', 4)}."
+    else:
+        finding += f"; the furthest is {phrases(table.head(1), '{column} ({distance:.2f})')}."
+    method = f"Kolmogorov-Smirnov or total variation distance, p-values adjusted by Holm 1979; concern from {max_distance:g} on, the auditor's limit"
+    return Evidence("shift", finding, bool(len(moved)), table, method)
 
 # %% ../../nbs/govern/14_deployment.ipynb #abf115c7
 def _column_shift(name: str, then: pd.Series, now: pd.Series) -> dict[str, Any] | None:
@@ -87,35 +74,31 @@ def _column_shift(name: str, then: pd.Series, now: pd.Series) -> dict[str, Any] 
     then, now = then.dropna(), now.dropna()
     if then.empty or now.empty:
         return None
-    if numeric and max(then.nunique(), now.nunique()) > 10:
-        from scipy.stats import ks_2samp
+    many = numeric and max(then.nunique(), now.nunique()) > 10
+    distance, p_value = _curve_distance(then, now) if many else _level_distance(then, now)
+    measure = "Kolmogorov-Smirnov" if many else "total variation"
+    found = {"column": name, "measure": measure, "distance": distance, "p_value": p_value}
+    return {**found, "n_then": len(then), "n_now": len(now)}
 
-        found = ks_2samp(then.to_numpy(float), now.to_numpy(float), method="asymp")
-        return {
-            "column": name,
-            "measure": "Kolmogorov-Smirnov",
-            "distance": float(found.statistic),
-            "p_value": float(found.pvalue),
-            "n_then": len(then),
-            "n_now": len(now),
-        }
-    both = pd.concat([then.astype(str), now.astype(str)])
-    codes, levels = pd.factorize(both)
-    table = np.array(
-        [np.bincount(part, minlength=len(levels)) for part in np.split(codes, [len(then)])]
-    )
+# %% ../../nbs/govern/14_deployment.ipynb #f99080bd
+def _curve_distance(then: pd.Series, now: pd.Series) -> tuple[float, float]:
+    "The Kolmogorov-Smirnov distance of two columns of numbers, and its p-value."
+    from scipy.stats import ks_2samp
+
+    found = ks_2samp(then.to_numpy(float), now.to_numpy(float), method="asymp")
+    return float(found.statistic), float(found.pvalue)
+
+# %% ../../nbs/govern/14_deployment.ipynb #3f5ecca7
+def _level_distance(then: pd.Series, now: pd.Series) -> tuple[float, float]:
+    "The total variation distance of two columns of categories, and the p-value of the same shares."
+    codes, levels = pd.factorize(pd.concat([then.astype(str), now.astype(str)]))
+    sides = np.split(codes, [len(then)])
+    table = np.array([np.bincount(side, minlength=len(levels)) for side in sides])
     order = np.argsort(-table.sum(0), kind="stable")
-    table = np.column_stack([table[:, order[:MOST_LEVELS]], table[:, order[MOST_LEVELS:]].sum(1)])
+    rare = table[:, order[MOST_LEVELS:]].sum(1)
+    table = np.column_stack([table[:, order[:MOST_LEVELS]], rare])
     distance = float(np.abs(table[0] / len(then) - table[1] / len(now)).sum() / 2)
-    p_value = independence_test(table.T)[0] if len(levels) > 1 else 1.0
-    return {
-        "column": name,
-        "measure": "total variation",
-        "distance": distance,
-        "p_value": p_value,
-        "n_then": len(then),
-        "n_now": len(now),
-    }
+    return distance, independence_test(table.T)[0] if len(levels) > 1 else 1.0
 
 # %% ../../nbs/govern/14_deployment.ipynb #a1c6a7c6
 def near_threshold(
@@ -132,39 +115,22 @@ def near_threshold(
     "The share of rows whose score lies near the threshold, by group."
     if not width > 0:
         raise InputError(f"width={width} is no distance. Pass a number above 0, e.g. 0.05.")
-    score = checked_scores(y_score, len(np.asarray(y_score)))
-    return _marked_by_group(
-        f"scores near the threshold by {column}",
-        f"scores within {width:g} of the threshold {threshold:.3g}",
-        np.abs(score - threshold) <= width,
-        groups,
-        max_gap,
-        confidence,
-        min_rows,
+    near = np.abs(checked_scores(y_score, len(np.asarray(y_score))) - threshold) <= width
+    name = f"scores near the threshold by {column}"
+    what = f"scores within {width:g} of the threshold {threshold:.3g}"
+    return _after_all(
+        near, marked_by_group(name, what, near, groups, max_gap, confidence, min_rows)
     )
 
 # %% ../../nbs/govern/14_deployment.ipynb #023c44de
-def _marked_by_group(
-    name: str,
-    what: str,
-    marked: Any,
-    groups: ArrayLike,
-    max_gap: float,
-    confidence: float,
-    min_rows: int,
-) -> Evidence:
-    "The share of marked rows by group, after the share of all."
-    codes, names = recorded_groups(groups, len(marked))
-    rows = codes >= 0
-    n = np.bincount(codes[rows], minlength=len(names))
-    k = np.bincount(codes[rows], weights=marked[rows], minlength=len(names)).astype(int)
-    found = shares_by_group(name, what, names, k, n, max_gap, confidence, min_rows)
+def _after_all(marked: NDArray[np.bool_], evidence: Evidence) -> Evidence:
+    "The evidence by group, with the share of all rows said first."
+    if not len(marked):
+        return evidence
     overall = (
-        f"In all, {int(marked.sum()):,} of {counted(len(marked), 'row')} ({marked.mean():.1%}). "
-        if len(marked)
-        else ""
+        f"In all, {int(marked.sum()):,} of {counted(len(marked), 'row')} ({marked.mean():.1%})."
     )
-    return Evidence(found.name, overall + found.finding, found.concern, found.table, found.method)
+    return replace(evidence, finding=f"{overall} {evidence.finding}")
 
 # %% ../../nbs/govern/14_deployment.ipynb #3fa44485
 def overrides_by_group(
@@ -178,60 +144,45 @@ def overrides_by_group(
     min_rows: int = SMALLEST,  # Groups with fewer rows are not judged
 ) -> list[Evidence]:
     "Whether people change decisions at all, and whether they do so more for some groups."
-    values = pd.to_numeric(pd.Series(np.asarray(overridden, dtype=object)), errors="coerce")
-    seen = values.notna().to_numpy()
-    marked = values[seen].to_numpy(float)
-    if not np.isin(marked, (0, 1)).all():
-        raise InputError(
-            f"'overridden' holds {marked[~np.isin(marked, (0, 1))][0]:g}. Pass 1 where a person decided otherwise, else 0."
-        )
-    if not len(marked):
-        return [
-            not_judged(
-                "decisions changed by people", "no row says whether a person changed the decision"
-            )
-        ]
-    n, k = len(marked), int(marked.sum())
-    lower, upper = (float(end) for end in wilson_bounds(k, n, confidence))
-    unseen = int((~seen).sum())
-    finding = f"People changed {k:,} of {counted(n, 'decision')} ({k / n:.1%}, {confidence:.0%} interval {lower:.1%} to {upper:.1%})."
-    finding += (
-        f" {counted(unseen, 'decision')} {'was' if unseen == 1 else 'were'} seen by nobody."
-        if unseen
-        else ""
-    )
-    automatic = Evidence(
-        "decisions changed by people",
-        finding,
-        bool(upper < min_share),
-        pd.DataFrame(
-            [
-                {
-                    "changed": k,
-                    "n": n,
-                    "share": k / n,
-                    "lower": lower,
-                    "upper": upper,
-                    "not_seen": unseen,
-                }
-            ]
-        ),
-        f"Wilson; concern below {min_share:.0%}, the auditor's limit",
-    )
+    name, values = "decisions changed by people", _changes(overridden)
+    seen = ~np.isnan(values)
+    if not seen.any():
+        return [not_judged(name, "no row says whether a person changed the decision")]
     labels = np.asarray(groups, dtype=object)
     if len(labels) != len(values):
         raise InputError(
             f"'groups' has shape {labels.shape}, but there are {len(values)} rows. Pass one label per row."
         )
-    return [
-        automatic,
-        _marked_by_group(
-            f"decisions changed by people, by {column}",
-            "decisions that a person changed",
-            marked.astype(bool),
-            labels[seen],
-            max_gap,
-            confidence,
-            min_rows,
-        ),
-    ]
+    changed, what = values[seen] == 1, "decisions that a person changed"
+    by_group = marked_by_group(
+        f"{name}, by {column}", what, changed, labels[seen], max_gap, confidence, min_rows
+    )
+    overall = _overrides(name, changed, int((~seen).sum()), min_share, confidence)
+    return [overall, _after_all(changed, by_group)]
+
+# %% ../../nbs/govern/14_deployment.ipynb #15cec827
+def _changes(overridden: ArrayLike) -> NDArray[np.float64]:
+    "1 where a person decided otherwise, 0 where not, NaN where no person looked; anything else is refused."
+    values = pd.to_numeric(pd.Series(np.asarray(overridden, dtype=object)), errors="coerce")
+    other = values[values.notna() & ~values.isin((0, 1))]
+    if len(other):
+        raise InputError(
+            f"'overridden' holds {other.iloc[0]:g}. Pass 1 where a person decided otherwise, else 0."
+        )
+    return values.to_numpy(float)
+
+# %% ../../nbs/govern/14_deployment.ipynb #c4ed7176
+def _overrides(
+    name: str, changed: NDArray[np.bool_], unseen: int, min_share: float, confidence: float
+) -> Evidence:
+    "How many decisions people changed; a concern when they hardly change any."
+    n, k = len(changed), int(changed.sum())
+    lower, upper = (float(end) for end in wilson_bounds(k, n, confidence))
+    finding = f"People changed {k:,} of {counted(n, 'decision')} ({k / n:.1%}, {confidence:.0%} interval {lower:.1%} to {upper:.1%})."
+    if unseen:
+        finding += (
+            f" {counted(unseen, 'decision')} {'was' if unseen == 1 else 'were'} seen by nobody."
+        )
+    row = {"changed": k, "n": n, "share": k / n, "lower": lower, "upper": upper, "not_seen": unseen}
+    method = f"Wilson; concern below {min_share:.0%}, the auditor's limit"
+    return Evidence(name, finding, upper < min_share, pd.DataFrame([row]), method)

@@ -10,24 +10,25 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['SURESH', 'SOURCES', 'SMALLEST', 'CONCERN', 'NO_EVIDENCE', 'BY_PEOPLE', 'NOT_ANSWERABLE', 'Source', 'Evidence',
-           'not_judged', 'independence_test', 'shares_by_group', 'evidence_chart', 'Answer', 'read_answers',
-           'HarmAssessment', 'assess', 'HarmSummary', 'assess_all']
+           'not_judged', 'left_out_note', 'group_moments', 'shared_confidence', 'shared_bounds', 'reaches',
+           'tested_by_holm', 'phrases', 'independence_test', 'shares_by_group', 'evidence_chart', 'Answer',
+           'read_answers', 'HarmAssessment', 'assess', 'HarmSummary', 'assess_all']
 
 # %% ../../nbs/govern/08_harms.ipynb #2c74965a
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..check import Check, markdown_text
 from ..errors import InputError, did_you_mean
-from ..evaluate.intervals import wilson_bounds
+from ..evaluate.intervals import holm, wilson_bounds, z_value
 from ..result import Result, counted, listed, p_text
 
 if TYPE_CHECKING:
@@ -103,6 +104,86 @@ def not_judged(
 # %% ../../nbs/govern/08_harms.ipynb #6d149225
 SMALLEST = 30  # Rows below which a group is shown and not judged
 
+# %% ../../nbs/govern/08_harms.ipynb #ccfb0a7d
+def left_out_note(
+    n_left: int,  # Groups that were not judged
+    min_rows: int,  # Rows a group needs to be judged
+) -> str:
+    "A sentence on groups that are too small, to be put behind another; empty when there are none."
+    were = "was" if n_left == 1 else "were"
+    note = f" {counted(n_left, 'group')} with fewer than {min_rows} rows {were} not judged."
+    return note if n_left else ""
+
+# %% ../../nbs/govern/08_harms.ipynb #af8eba01
+def group_moments(
+    values: NDArray[np.float64],  # One number per row, shape (n,)
+    codes: NDArray[np.int64],  # Position of each row's group, shape (n,); -1: left out
+    n_groups: int,  # How many groups there are
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    "Rows, mean, and variance of the mean for each group; NaN where they do not exist."
+    kept = codes >= 0
+    x, codes = values[kept], codes[kept]
+    n = np.bincount(codes, minlength=n_groups)
+    below = np.where(n > 0, n, np.nan)
+    mean = np.bincount(codes, weights=x, minlength=n_groups) / below
+    square = np.bincount(codes, weights=(x - mean[codes]) ** 2, minlength=n_groups)
+    return n, mean, square / np.where(n > 1, n - 1, np.nan) / below
+
+# %% ../../nbs/govern/08_harms.ipynb #00fc590e
+def shared_confidence(
+    confidence: float,  # Of all intervals together
+    n: int,  # How many there are
+) -> float:
+    "The confidence of each interval (Bonferroni)."
+    return 1 - (1 - confidence) / n
+
+# %% ../../nbs/govern/08_harms.ipynb #9394372f
+def shared_bounds(
+    value: Any,  # What was found in each group
+    variance: Any,  # Its variance
+    confidence: float,  # Of all intervals together
+    n: int,  # How many there are
+) -> tuple[Any, Any]:
+    "The lower and upper ends of the normal intervals, which share the confidence."
+    half = z_value(shared_confidence(confidence, n)) * np.sqrt(variance)
+    return value - half, value + half
+
+# %% ../../nbs/govern/08_harms.ipynb #062ac0db
+def reaches(
+    table: pd.DataFrame,  # One row per group, with `lower`
+    value: str,  # Column of the value
+    limit: float,  # Value from which on it is a reason for concern
+) -> pd.Series:
+    "Where a value is at least the limit and its interval lies above 0."
+    return (table["lower"] > 0) & (table[value] >= limit)
+
+# %% ../../nbs/govern/08_harms.ipynb #a6403ff4
+def tested_by_holm(
+    rows: Sequence[Mapping[str, Any]],  # One per test, with `p_value`
+    distance: str,  # Key of the difference that was tested
+    limit: float,  # Difference from which on it is a reason for concern
+    confidence: float,  # Of all tests together
+) -> pd.DataFrame:
+    "The tests with their adjusted p-values and whether each is a concern, the largest difference first."
+    table = pd.DataFrame(rows)
+    table["p_adjusted"] = holm(table["p_value"])
+    table["concern"] = (table[distance] >= limit) & (table["p_adjusted"] < 1 - confidence)
+    return table.sort_values(distance, ascending=False, kind="stable", ignore_index=True)
+
+# %% ../../nbs/govern/08_harms.ipynb #cf9308c5
+def phrases(
+    rows: pd.DataFrame,  # What is spoken of, the first first
+    words: str,  # What to say of each, with columns in braces: "{group} ({gap:+.3f})"; {p}: its adjusted p-value
+    at_most: int = 3,  # How many are spoken of; … stands for more
+    between: str = ", ",  # What is put between two
+) -> str:
+    "What the words say of the first rows; empty for no rows."
+    said = ["…"] if len(rows) > at_most else []
+    for row in reversed(rows.head(at_most).to_dict("records")):
+        row = {key: markdown_text(v) if isinstance(v, str) else v for key, v in row.items()}
+        said.insert(0, words.format(**row, p=p_text(row.get("p_adjusted", math.nan))))
+    return between.join(said)
+
 # %% ../../nbs/govern/08_harms.ipynb #bd188da6
 def independence_test(
     table: ArrayLike,  # Counts, one row per group and one column per outcome
@@ -129,6 +210,29 @@ def independence_test(
     ), "permutation test (2,000 tables)"
 
 # %% ../../nbs/govern/08_harms.ipynb #ca2b1ff1
+def _share_table(
+    groups: Sequence[str], count: ArrayLike, of: ArrayLike, confidence: float, min_rows: int
+) -> pd.DataFrame:
+    "One row per group: the share with its interval, and whether the group is judged."
+    above, below = np.asarray(count, dtype=np.int64), np.asarray(of, dtype=np.int64)
+    lower, upper = wilson_bounds(above, below, confidence)
+    columns = {"group": list(groups), "count": above, "of": below}
+    columns |= {"share": above / np.where(below > 0, below, np.nan), "lower": lower, "upper": upper}
+    return pd.DataFrame({**columns, "judged": below >= max(1, min_rows)})
+
+# %% ../../nbs/govern/08_harms.ipynb #33d136a0
+def _share_finding(judged: pd.DataFrame, what: str, p_value: float, real: bool) -> str:
+    "The lowest and the highest share, and whether chance could explain the difference."
+    shares = judged["share"]
+    ends = phrases(
+        judged.loc[[shares.idxmin(), shares.idxmax()]], "{share:.1%} for {group}", 2, " and "
+    )
+    if shares.min() == shares.max():
+        return f"The share of {what} is {shares.min():.1%} in every group."
+    words = "chance is an unlikely explanation" if real else "chance could explain it"
+    return f"The share of {what} is {ends}; {words} ({p_text(p_value)})."
+
+# %% ../../nbs/govern/08_harms.ipynb #40bf763f
 def shares_by_group(
     name: str,  # What was looked at, e.g. "missing income by race"
     what: str,  # What the share is of, as in "the share of ..."; Markdown
@@ -140,43 +244,21 @@ def shares_by_group(
     min_rows: int = SMALLEST,  # Groups with fewer rows are shown and not judged
 ) -> Evidence:
     "Whether a share differs between groups, with an interval for each and one test for all."
-    above, below = np.asarray(count, dtype=np.int64), np.asarray(of, dtype=np.int64)
-    lower, upper = wilson_bounds(above, below, confidence)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = above / np.where(below > 0, below, np.nan)
-    columns = {
-        "group": list(groups),
-        "count": above,
-        "of": below,
-        "share": share,
-        "lower": lower,
-        "upper": upper,
-    }
-    table = pd.DataFrame({**columns, "judged": below >= max(1, min_rows)})
+    table = _share_table(groups, count, of, confidence, min_rows)
     judged = table[table["judged"]]
     if len(judged) < 2:
         few = f"fewer than two groups have {counted(min_rows, 'row')}"
-        return Evidence(name, f"Not judged: {few}.", None, table)
-    p_value, test = independence_test(
-        np.column_stack([judged["count"], judged["of"] - judged["count"]])
-    )
-    low, high = judged.loc[judged["share"].idxmin()], judged.loc[judged["share"].idxmax()]
-    gap, real = high["share"] - low["share"], p_value < 1 - confidence
-    words = "chance is an unlikely explanation" if real else "chance could explain it"
-    if gap == 0:
-        finding = f"The share of {what} is {low['share']:.1%} in every group."
-    else:
-        finding = f"The share of {what} is {low['share']:.1%} for {markdown_text(low['group'])} and {high['share']:.1%} for {markdown_text(high['group'])}; {words} ({p_text(p_value)})."
-    left = counted(len(table) - len(judged), "group")
-    finding += (
-        f" {left} with fewer than {min_rows} rows {'was' if len(table) - len(judged) == 1 else 'were'} not judged."
-        if len(judged) < len(table)
-        else ""
-    )
+        return replace(not_judged(name, few), table=table)
+    have = judged["count"].to_numpy()
+    p_value, test = independence_test(np.column_stack([have, judged["of"] - have]))
+    real = p_value < 1 - confidence
+    finding = _share_finding(judged, what, p_value, real)
+    finding += left_out_note(len(table) - len(judged), min_rows)
+    concern = bool(real and np.ptp(judged["share"]) >= max_gap)
     method = (
         f"Wilson intervals; {test}; concern from a gap of {max_gap:.2f} on, the auditor's limit"
     )
-    return Evidence(name, finding, bool(real and gap >= max_gap), table, method)
+    return Evidence(name, finding, concern, table, method)
 
 # %% ../../nbs/govern/08_harms.ipynb #68ba3992
 def evidence_chart(

@@ -8,12 +8,13 @@ A model repeats what it is shown. So the first look is at the recorded outcome i
 from __future__ import annotations
 
 # %% auto #0
-__all__ = ['MOST_ROWS', 'recorded_groups', 'base_rates', 'trend', 'trend_chart', 'one_thread', 'sampled_rows', 'binned',
-           'proxies']
+__all__ = ['MOST_ROWS', 'recorded_groups', 'marked_by_group', 'base_rates', 'trend', 'trend_chart', 'one_thread', 'sampled_rows',
+           'binned', 'proxies']
 
 # %% ../../nbs/govern/10_history.ipynb #d075599d
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,14 @@ from ..evaluate.discrimination import roc_auc
 from ..evaluate.intervals import wilson_bounds, z_value
 from ..evaluate.outcome import binary_outcome
 from .groups import is_recorded
-from .harms import SMALLEST, Evidence, not_judged, shares_by_group
+from mlops_lit.govern.harms import (
+    SMALLEST,
+    Evidence,
+    not_judged,
+    phrases,
+    shared_confidence,
+    shares_by_group,
+)
 from .mitigation import label_groups
 from ..result import counted
 
@@ -50,6 +58,27 @@ def recorded_groups(
     return place[codes], [names[g] for g in kept]
 
 # %% ../../nbs/govern/10_history.ipynb #79bf42a0
+def marked_by_group(
+    name: str,  # What was looked at
+    what: str,  # What the marked rows are, as in "the share of ..."; Markdown
+    marked: ArrayLike,  # Whether a row is marked, shape (n,)
+    groups: ArrayLike,  # One label per row, shape (n,)
+    max_gap: float,  # Difference of two shares from which on it is a reason for concern
+    confidence: float = 0.95,  # Of the intervals and the test
+    min_rows: int = SMALLEST,  # Groups with fewer rows are shown and not judged
+    among: ArrayLike | None = None,  # Rows that count, shape (n,); None: all
+) -> Evidence:
+    "Whether the share of marked rows differs between groups."
+    given = np.asarray(marked, dtype=bool)
+    codes, names = recorded_groups(groups, len(given))
+    counted_rows = codes >= 0 if among is None else (codes >= 0) & np.asarray(among, dtype=bool)
+    n, k = (
+        np.bincount(codes[rows], minlength=len(names))
+        for rows in (counted_rows, counted_rows & given)
+    )
+    return shares_by_group(name, what, names, k, n, max_gap, confidence, min_rows)
+
+# %% ../../nbs/govern/10_history.ipynb #3a869006
 def base_rates(
     y_true: ArrayLike,  # 1 for the favourable outcome, as recorded, shape (n,)
     groups: ArrayLike,  # One label per row, shape (n,)
@@ -60,21 +89,8 @@ def base_rates(
     min_rows: int = SMALLEST,  # Groups with fewer rows are shown and not judged
 ) -> Evidence:
     "Whether the recorded outcome differs between groups."
-    y = binary_outcome(y_true)
-    codes, names = recorded_groups(groups, len(y))
-    rows = codes >= 0
-    n = np.bincount(codes[rows], minlength=len(names))
-    favourable = np.bincount(codes[rows], weights=y[rows], minlength=len(names)).astype(int)
-    return shares_by_group(
-        f"recorded outcomes by {column}",
-        "favourable outcomes",
-        names,
-        favourable,
-        n,
-        max_gap,
-        confidence,
-        min_rows,
-    )
+    name, y = f"recorded outcomes by {column}", binary_outcome(y_true)
+    return marked_by_group(name, "favourable outcomes", y, groups, max_gap, confidence, min_rows)
 
 # %% ../../nbs/govern/10_history.ipynb #cbfbe7fe
 def trend(
@@ -96,39 +112,38 @@ def trend(
         return not_judged(name, f"fewer than two groups have {2 * min_rows} rows with a date")
     codes, when, y = codes[rows], when[rows], y[rows]
     table = _periods(y, codes, when, names, style, confidence)
-    rates = np.bincount(codes, weights=y, minlength=len(names)) / np.maximum(
-        np.bincount(codes, minlength=len(names)), 1
-    )
-    high, low = int(np.argmax(rates)), int(np.argmin(rates))
-    half = (when > np.median(when)).astype(int)
-    cell = half * len(names) + codes
-    n = np.bincount(cell, minlength=2 * len(names)).reshape(2, -1)[:, [high, low]]
+    ends, n, rate = _halves(y, codes, when, len(names))
     if n.min() < max(min_rows, 2):
-        return Evidence(
-            name,
-            f"Not judged: a group has fewer than {min_rows} rows before or after the median date.",
-            None,
-            table,
-        )
-    p = np.bincount(cell, weights=y, minlength=2 * len(names)).reshape(2, -1)[:, [high, low]] / n
-    gaps = p[:, 0] - p[:, 1]
-    growth, error = float(gaps[1] - gaps[0]), math.sqrt(float((p * (1 - p) / n).sum()))
-    lower, upper = growth - z_value(confidence) * error, growth + z_value(confidence) * error
-    verb = (
-        "grows"
-        if lower > 0
-        else "shrinks"
-        if upper < 0
-        else "moves by no more than chance explains:"
+        why = f"a group has fewer than {min_rows} rows before or after the median date"
+        return replace(not_judged(name, why), table=table)
+    gaps, error = rate[:, 0] - rate[:, 1], math.sqrt(float((rate * (1 - rate) / n).sum()))
+    growth, half = float(gaps[1] - gaps[0]), z_value(confidence) * error
+    between = " and ".join(markdown_text(names[g]) for g in ends)
+    change = f"change {growth:+.3f}, {confidence:.0%} interval {growth - half:+.3f} to {growth + half:+.3f}"
+    finding = f"The gap between {between} {_moves(growth, half)} from {gaps[0]:+.3f} in the first half of the rows to {gaps[1]:+.3f} in the second ({change})."
+    concern = growth - half > 0 and growth >= max_growth
+    method = f"difference of two differences of proportions, normal interval; concern from a growth of {max_growth:.2f} on, the auditor's limit"
+    return Evidence(name, finding, concern, table, method)
+
+# %% ../../nbs/govern/10_history.ipynb #c409c5a4
+def _halves(
+    y: NDArray[np.int64], codes: NDArray[np.int64], when: NDArray[np.float64], n_groups: int
+) -> tuple[list[int], NDArray[np.int64], NDArray[np.float64]]:
+    "The groups with the highest and the lowest rate; their rows and rates up to the median time and after it, shape (2, 2)."
+    cell = (when > np.median(when)) * n_groups + codes
+    n, k = (
+        np.bincount(part, minlength=2 * n_groups).reshape(2, -1) for part in (cell, cell[y == 1])
     )
-    finding = f"The gap between {markdown_text(names[high])} and {markdown_text(names[low])} {verb} from {gaps[0]:+.3f} in the first half of the rows to {gaps[1]:+.3f} in the second (change {growth:+.3f}, {confidence:.0%} interval {lower:+.3f} to {upper:+.3f})."
-    return Evidence(
-        name,
-        finding,
-        bool(lower > 0 and growth >= max_growth),
-        table,
-        f"difference of two differences of proportions, normal interval; concern from a growth of {max_growth:.2f} on, the auditor's limit",
-    )
+    rates = k.sum(0) / np.maximum(n.sum(0), 1)
+    ends = [int(np.argmax(rates)), int(np.argmin(rates))]
+    return ends, n[:, ends], k[:, ends] / np.maximum(n[:, ends], 1)
+
+# %% ../../nbs/govern/10_history.ipynb #7598968d
+def _moves(growth: float, half: float) -> str:
+    "What a gap does that grew by so much, with an interval of so much to each side."
+    if growth - half > 0:
+        return "grows"
+    return "shrinks" if growth + half < 0 else "moves by no more than chance explains:"
 
 # %% ../../nbs/govern/10_history.ipynb #3f8d4554
 def _time(dates: ArrayLike, n: int) -> tuple[NDArray[np.float64], str]:
@@ -276,6 +291,17 @@ def _told_by(
     return ((k_other + base) / (n_other + 1) - base)[code, fold]
 
 # %% ../../nbs/govern/10_history.ipynb #2c94f58b
+def _told_alone(
+    frame: pd.DataFrame, targets: Mapping[str, NDArray[np.int64]], fold: NDArray[np.int64]
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    "Feature -> group -> what the feature's bins tell of each row."
+    bins = {feature: binned(frame[feature]) for feature in frame}
+    return {
+        feature: {g: _told_by(code, target, fold, 5) for g, target in targets.items()}
+        for feature, code in bins.items()
+    }
+
+# %% ../../nbs/govern/10_history.ipynb #7520bc54
 def proxies(
     frame: pd.DataFrame,  # One row per person, with the features
     features: Sequence[str],  # Columns that the model uses, without the sensitive one
@@ -290,55 +316,44 @@ def proxies(
     random_state: int = 0,  # Seed of sample and folds
 ) -> Evidence:
     "How well each feature, and all together, tell a group from the others; the best-told group counts."
-    name = f"features that tell {column}"
-    rows = sampled_rows(len(frame), random_state=random_state)
+    name, rows = f"features that tell {column}", sampled_rows(len(frame), random_state=random_state)
     codes, names = recorded_groups(np.asarray(groups, dtype=object)[rows], len(rows), min_rows)
-    kept = codes >= 0
-    frame, codes = frame.iloc[rows[kept]], codes[kept]
-    if len(names) < 2 or not features:
-        return not_judged(
-            name,
-            f"fewer than two groups have {min_rows} rows" if features else "there are no features",
-        )
-    targets = {names[g]: (codes == g).astype(int) for g in range(len(names))[:8]}
-    if len(names) == 2:
-        targets.pop(names[0])
+    if not features:
+        return not_judged(name, "there are no features")
+    if len(names) < 2:
+        return not_judged(name, f"fewer than two groups have {min_rows} rows")
+    rows, codes = rows[codes >= 0], codes[codes >= 0]
+    targets, seen = _targets(codes, names), frame.iloc[rows][list(features)]
     fold = np.random.default_rng(random_state).permutation(len(codes)) % 5
-    scores = {
-        feature: {g: _told_by(binned(frame[feature]), t, fold, 5) for g, t in targets.items()}
-        for feature in features
-    }
-    if jointly and len(features) > 1:
-        few = dict(list(targets.items())[:4])
-        table_of = _joint_columns(frame[list(features)], trees)
-        scores = {
-            "all features": {g: _told_jointly(table_of, t, fold, trees) for g, t in few.items()},
-            **scores,
-        }
-    found, each = [], 1 - (1 - confidence) / sum(map(len, scores.values()))
+    scores = _told_jointly(seen, targets, fold, trees) if jointly and len(features) > 1 else {}
+    table = _areas({**scores, **_told_alone(seen, targets, fold)}, targets, confidence)
+    finding = _proxy_finding(table, max_auc, confidence, trees)
+    how = "boosted trees" if trees else "logistic regression on fifths and categories"
+    method = f"area under the ROC curve, out of five folds; all features together by {how}; DeLong 1988, Bonferroni; at most {MOST_ROWS:,} rows; concern when an interval lies above {max_auc:.2f}, the auditor's limit"
+    return Evidence(name, finding, bool(_telling(table, max_auc).any()), table, method)
+
+# %% ../../nbs/govern/10_history.ipynb #48e5db08
+def _targets(codes: NDArray[np.int64], names: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+    "Group -> 1 for its rows, for the eight largest; of two groups the smaller says all."
+    told = range(len(names))[:8] if len(names) > 2 else range(1, 2)
+    return {names[g]: (codes == g).astype(int) for g in told}
+
+# %% ../../nbs/govern/10_history.ipynb #08724980
+def _areas(
+    scores: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    targets: Mapping[str, NDArray[np.int64]],
+    confidence: float,
+) -> pd.DataFrame:
+    "One row per feature: the group that it tells best, and the area with its interval."
+    each, rows = shared_confidence(confidence, sum(map(len, scores.values()))), []
     for feature, told in scores.items():
         areas = {g: roc_auc(targets[g], score, confidence=each) for g, score in told.items()}
-        best = max(areas, key=lambda g: areas[g].value)
-        found.append(
-            {
-                "feature": feature,
-                "group": best,
-                "auc": areas[best].value,
-                "lower": areas[best].lower,
-                "upper": areas[best].upper,
-                "n": areas[best].n,
-            }
-        )
-    table = pd.DataFrame(found).sort_values(
-        "auc", ascending=False, kind="stable", ignore_index=True
-    )
-    return Evidence(
-        name,
-        _proxy_finding(table, max_auc, confidence, trees),
-        bool(_telling(table, max_auc).any()),
-        table,
-        f"area under the ROC curve, out of five folds; all features together by {'boosted trees' if trees else 'logistic regression on fifths and categories'}; DeLong 1988, Bonferroni; at most {MOST_ROWS:,} rows; concern when an interval lies above {max_auc:.2f}, the auditor's limit",
-    )
+        group = max(areas, key=lambda g: areas[g].value)
+        best = areas[group]
+        row = {"feature": feature, "group": group, "auc": best.value}
+        rows.append({**row, "lower": best.lower, "upper": best.upper, "n": best.n})
+    table = pd.DataFrame(rows)
+    return table.sort_values("auc", ascending=False, kind="stable", ignore_index=True)
 
 # %% ../../nbs/govern/10_history.ipynb #415d192e
 def _joint_columns(
@@ -360,6 +375,17 @@ def _joint_columns(
 
 # %% ../../nbs/govern/10_history.ipynb #3d700ce8
 def _told_jointly(
+    frame: pd.DataFrame,
+    targets: Mapping[str, NDArray[np.int64]],
+    fold: NDArray[np.int64],
+    trees: bool,
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    "What all features together tell of the four largest groups."
+    X, few = _joint_columns(frame, trees), list(targets.items())[:4]
+    return {"all features": {g: _out_of_fold(X, target, fold, trees) for g, target in few}}
+
+# %% ../../nbs/govern/10_history.ipynb #007a19c7
+def _out_of_fold(
     X: NDArray[np.float64], target: NDArray[np.int64], fold: NDArray[np.int64], trees: bool
 ) -> NDArray[np.float64]:
     "Probability of the target for each row by a model that has not seen it."
@@ -406,24 +432,18 @@ def _proxy_finding(
     table: pd.DataFrame, max_auc: float, confidence: float, trees: bool = False
 ) -> str:
     "What tells the group, in sentences."
-    joint, single = (
-        table[table["feature"] == "all features"],
-        table[table["feature"] != "all features"],
+    told = table.assign(area=list(map(_area, table["auc"], table["lower"], table["upper"])))
+    together = told["feature"] == "all features"
+    alone = told[~together]
+    who = "Boosted trees" if trees else "A logistic regression"
+    all_of_them = f"{who} on all {counted(len(alone), 'feature')} {'tell' if trees else 'tells'} "
+    chance = f" (0.5 is chance; intervals at {confidence:.0%} for all together). "
+    joint = phrases(
+        told[together], all_of_them + "{group} from the others with an area of {area}" + chance
     )
-    parts = []
-    for row in joint.itertuples():
-        parts.append(
-            f"{'Boosted trees' if trees else 'A logistic regression'} on all {counted(len(single), 'feature')} {'tell' if trees else 'tells'} {markdown_text(row.group)} from the others with an area of {_area(row.auc, row.lower, row.upper)} (0.5 is chance; intervals at {confidence:.0%} for all together)."
-        )
-    top = [
-        f"{markdown_text(r.feature)} ({markdown_text(r.group)} {_area(r.auc, r.lower, r.upper)})"
-        for r in single.head(3).itertuples()
-    ]
-    parts.append(f"Alone, {'the most telling are ' if len(top) > 1 else ''}{', '.join(top)}.")
-    strong = table[_telling(table, max_auc)]
-    parts.append(
-        "Leaving the sensitive column out does not keep the model from knowing it."
-        if len(strong)
-        else f"No interval lies above {max_auc:.2f}."
-    )
-    return " ".join(parts)
+    top = phrases(alone.head(3), "{feature} ({group} {area})")
+    most = "the most telling are " if len(alone) > 1 else ""
+    known = "Leaving the sensitive column out does not keep the model from knowing it."
+    if not _telling(table, max_auc).any():
+        known = f"No interval lies above {max_auc:.2f}."
+    return f"{joint}Alone, {most}{top}. {known}"

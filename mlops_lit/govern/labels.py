@@ -18,24 +18,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from ..check import markdown_text
-from ..data.columns import MISSING, value_text
-from ..data.source import open_source, quoted
+from ..data.columns import value_text
+from ..data.source import Source, open_source, quoted
 from ..evaluate.discrimination import roc_auc
-from ..evaluate.intervals import holm
 from ..evaluate.outcome import binary_outcome, checked_scores
-from .groups import CROSS
+from .groups import is_recorded
 from mlops_lit.govern.harms import (
     SMALLEST,
     Evidence,
     independence_test,
     not_judged,
+    phrases,
+    shared_confidence,
     shares_by_group,
+    tested_by_holm,
 )
-from .history import recorded_groups
-from ..result import counted, p_text
+from .history import marked_by_group, recorded_groups
+from ..result import counted
 
 # %% ../../nbs/govern/11_labels.ipynb #d3e6550a
 def columns_by_group(
@@ -50,81 +51,74 @@ def columns_by_group(
     min_rows: int = SMALLEST,  # Groups with fewer rows are not judged
 ) -> Evidence:
     "Which columns have a share that differs between groups, one test per column, adjusted for their number."
-    rows = []
-    for column, (count, of) in counts.items():
-        k, n = np.asarray(count, dtype=np.int64), np.asarray(of, dtype=np.int64)
-        judged = np.flatnonzero(n >= max(1, min_rows))
-        if len(judged) < 2:
-            continue
-        share = k[judged] / n[judged]
-        low, high = judged[share.argmin()], judged[share.argmax()]
-        p_value = (
-            independence_test(np.column_stack([k[judged], (n - k)[judged]]))[0]
-            if share.max() > share.min()
-            else 1.0
-        )
-        rows.append(
-            {
-                "column": column,
-                "lowest": groups[low],
-                "lowest_share": share.min(),
-                "highest": groups[high],
-                "highest_share": share.max(),
-                "gap": np.ptp(share),
-                "p_value": p_value,
-            }
-        )
-    if not rows:
-        return not_judged(
-            name,
-            f"there is no column to look at in which two groups have {counted(min_rows, 'row')}",
-        )
-    table = pd.DataFrame(rows)
-    table["p_adjusted"] = holm(table["p_value"])
-    table["concern"] = (table["gap"] >= max_gap) & (table["p_adjusted"] < 1 - confidence)
-    table = table.sort_values(["concern", "gap"], ascending=False, kind="stable", ignore_index=True)
-    worst = [
-        f"{markdown_text(r.column)} ({r.lowest_share:.1%} for {markdown_text(r.lowest)}, {r.highest_share:.1%} for {markdown_text(r.highest)}, {p_text(r.p_adjusted)})"
-        for r in table[table["concern"]].head(3).itertuples()
-    ]
+    tried = [_column_gap(column, groups, k, n, min_rows) for column, (k, n) in counts.items()]
+    tests = [test for test in tried if test]
+    if not tests:
+        why = f"there is no column to look at in which two groups have {counted(min_rows, 'row')}"
+        return not_judged(name, why)
+    table = tested_by_holm(tests, "gap", max_gap, confidence)
+    table = table.sort_values("concern", ascending=False, kind="stable", ignore_index=True)
     n_found = int(table["concern"].sum())
-    finding = f"The groups differ in {what} by {max_gap * 100:g} points or more, beyond chance, in {n_found or 'none'} of {counted(len(table), 'column')}"
-    finding += (
-        f": {'; '.join(worst)}{'; …' if n_found > 3 else ''}."
-        if worst
-        else f". The largest difference is {table['gap'].max() * 100:.1f} points."
-        if table["gap"].max() > 0
-        else ": there is no difference at all."
-    )
-    return Evidence(
-        name,
-        finding,
-        bool(n_found),
-        table,
-        f"chi-square or permutation test, p-values adjusted by Holm 1979; concern from {max_gap:.2f} on, the auditor's limit",
-    )
+    finding = f"The groups differ in {what} by {max_gap * 100:g} points or more, beyond chance, in {n_found or 'none'} of {counted(len(table), 'column')}{_worst_columns(table)}"
+    method = f"chi-square or permutation test, p-values adjusted by Holm 1979; concern from {max_gap:.2f} on, the auditor's limit"
+    return Evidence(name, finding, bool(n_found), table, method)
+
+# %% ../../nbs/govern/11_labels.ipynb #9cc952a7
+_Counts = dict[str, tuple[ArrayLike, ArrayLike]]  # Column -> how many have it, how many there are
+
+# %% ../../nbs/govern/11_labels.ipynb #9ec0ea23
+def _column_gap(
+    column: str, groups: Sequence[str], count: ArrayLike, of: ArrayLike, min_rows: int
+) -> dict[str, Any] | None:
+    "The lowest and the highest share of one column with the test of all; None when two groups are not large enough."
+    k, n = np.asarray(count, dtype=np.int64), np.asarray(of, dtype=np.int64)
+    judged = np.flatnonzero(n >= max(1, min_rows))
+    if len(judged) < 2:
+        return None
+    k, n = k[judged], n[judged]
+    share, p_value = k / n, 1.0
+    low, high = share.argmin(), share.argmax()
+    if share[low] < share[high]:
+        p_value = independence_test(np.column_stack([k, n - k]))[0]
+    found = {"column": column, "lowest": groups[judged[low]], "lowest_share": share[low]}
+    found |= {"highest": groups[judged[high]], "highest_share": share[high]}
+    return {**found, "gap": share[high] - share[low], "p_value": p_value}
+
+# %% ../../nbs/govern/11_labels.ipynb #a76d84ba
+def _worst_columns(table: pd.DataFrame) -> str:
+    "The end of the sentence: the columns of concern, or the largest difference."
+    words = "{column} ({lowest_share:.1%} for {lowest}, {highest_share:.1%} for {highest}, {p})"
+    worst, largest = phrases(table[table["concern"]], words, between="; "), table["gap"].max()
+    if worst:
+        return f": {worst}."
+    if largest > 0:
+        return f". The largest difference is {largest * 100:.1f} points."
+    return ": there is no difference at all."
 
 # %% ../../nbs/govern/11_labels.ipynb #d3868d0e
 def _counts_by_group(
-    data: Any, group: str, expressions: dict[str, str], where: str = ""
-) -> tuple[list[str], dict[str, np.ndarray]]:
+    source: Source, group: str, expressions: dict[str, str]
+) -> tuple[list[str], dict[str, NDArray[np.int64]]]:
     "Sums of SQL expressions per recorded group."
-    with open_source(data) as source:
-        source.require(group)
-        chosen = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in expressions.items())
-        frame = source.sql(
-            f'SELECT {quoted(group)} AS "_group", {chosen} FROM data WHERE {quoted(group)} IS NOT NULL{where} GROUP BY 1'
-        )
-    names = frame["_group"].map(value_text)
-    merged = frame.drop(columns="_group").groupby(names.to_numpy()).sum()
-    merged = merged.loc[
-        np.array([MISSING not in str(name).split(CROSS) for name in merged.index], dtype=bool)
-    ]
-    return list(map(str, merged.index)), {
-        name: merged[name].to_numpy(dtype=np.int64) for name in expressions
-    }
+    key, chosen = (
+        quoted(group),
+        "".join(f", {sql} AS {quoted(c)}" for c, sql in expressions.items()),
+    )
+    frame = source.sql(
+        f'SELECT {key} AS "_group"{chosen} FROM data WHERE {key} IS NOT NULL GROUP BY 1'
+    )
+    return _summed(frame, "_group")
 
 # %% ../../nbs/govern/11_labels.ipynb #263fc6f4
+def _summed(frame: pd.DataFrame, group: str) -> tuple[list[str], dict[str, NDArray[np.int64]]]:
+    "The recorded groups, and the other columns summed over the values that have the same text."
+    names = frame[group].map(value_text).to_numpy()
+    merged = frame.drop(columns=group).groupby(names).sum()
+    merged = merged.loc[np.array([is_recorded(name) for name in merged.index], dtype=bool)]
+    counts = {str(column): merged[column].to_numpy(dtype=np.int64) for column in merged}
+    return list(map(str, merged.index)), counts
+
+# %% ../../nbs/govern/11_labels.ipynb #01a67d6e
 def missing_by_group(
     data: Any,  # A table of any kind, see `open_source`
     group: str,  # Column that says which group a row belongs to; rows without it are left out
@@ -138,20 +132,12 @@ def missing_by_group(
     columns = [column for column in dict.fromkeys(columns) if column != group]
     with open_source(data) as source:
         source.require(group, *columns)
-        sql = {f"c{i}": f"count_if({_absent(source.columns[c], c)})" for i, c in enumerate(columns)}
+        absent = [_absent(source.columns[column], column) for column in columns]
+        sql = {f"k{i}": f"count_if({condition})" for i, condition in enumerate(absent)}
         names, found = _counts_by_group(source, group, {"n": "count(*)", **sql})
-    counts: dict[str, tuple[ArrayLike, ArrayLike]] = {
-        c: (found[f"c{i}"], found["n"]) for i, c in enumerate(columns)
-    }
-    return columns_by_group(
-        f"missing values by {group}",
-        "how often a value is missing",
-        names,
-        counts,
-        max_gap,
-        confidence,
-        min_rows,
-    )
+    counts: _Counts = {c: (found[f"k{i}"], found["n"]) for i, c in enumerate(columns)}
+    name, what = f"missing values by {group}", "how often a value is missing"
+    return columns_by_group(name, what, names, counts, max_gap, confidence, min_rows)
 
 # %% ../../nbs/govern/11_labels.ipynb #a7f7ef0c
 def _absent(sql_type: str, column: str) -> str:
@@ -172,40 +158,43 @@ def rounding_by_group(
     min_rows: int = SMALLEST,  # Groups with fewer values are not judged
 ) -> Evidence:
     "Which columns of whole numbers end in 0 or 5 more often in some groups."
-    name = f"round numbers by {group}"
+    name, what = f"round numbers by {group}", "how often a number ends in 0 or 5"
     with open_source(data) as source:
         source.require(group, *columns)
-        numeric = [
-            c
-            for c in dict.fromkeys(columns)
-            if c != group and source.columns[c].split("(")[0] in _NUMBERS
-        ]
-        if not numeric:
-            return not_judged(name, "there is no column of numbers to look at")
-        asked = ", ".join(
-            f"count(DISTINCT x{i}) FILTER (WHERE isfinite(x{i})), coalesce(bool_and(x{i} = round(x{i})) FILTER (WHERE isfinite(x{i})), FALSE)"
-            for i in range(len(numeric))
-        )
-        casts = ", ".join(f"CAST({quoted(c)} AS DOUBLE) AS x{i}" for i, c in enumerate(numeric))
-        seen = source.ask(f"SELECT {asked} FROM (SELECT {casts} FROM data)").fetchall()[0]
-        whole = [c for i, c in enumerate(numeric) if seen[2 * i] > 20 and seen[2 * i + 1]]
-        if not whole:
-            return not_judged(
-                name, "no column of whole numbers has more than twenty different values"
-            )
-        value = {c: f"CAST({quoted(c)} AS DOUBLE)" for c in whole}
-        sql = {f"n{i}": f"count_if(isfinite({value[c]}))" for i, c in enumerate(whole)}
-        sql |= {
-            f"k{i}": f"count_if(isfinite({value[c]}) AND {value[c]} % 5 = 0)"
-            for i, c in enumerate(whole)
-        }
+        whole = _whole_columns(source, [c for c in dict.fromkeys(columns) if c != group])
+        if isinstance(whole, str):
+            return not_judged(name, whole)
+        sql = {}
+        for i, value in enumerate(map(_number, whole)):
+            sql[f"n{i}"] = f"count_if(isfinite({value}))"
+            sql[f"k{i}"] = f"count_if(isfinite({value}) AND {value} % 5 = 0)"
         names, found = _counts_by_group(source, group, sql)
-    counts: dict[str, tuple[ArrayLike, ArrayLike]] = {
-        c: (found[f"k{i}"], found[f"n{i}"]) for i, c in enumerate(whole)
-    }
-    return columns_by_group(
-        name, "how often a number ends in 0 or 5", names, counts, max_gap, confidence, min_rows
+    counts: _Counts = {c: (found[f"k{i}"], found[f"n{i}"]) for i, c in enumerate(whole)}
+    return columns_by_group(name, what, names, counts, max_gap, confidence, min_rows)
+
+# %% ../../nbs/govern/11_labels.ipynb #5c186def
+def _whole_columns(source: Source, columns: Sequence[str]) -> list[str] | str:
+    "The columns that hold more than twenty different whole numbers and nothing else; or why there is none."
+    numeric = [c for c in columns if source.columns[c].split("(")[0] in _NUMBERS]
+    if not numeric:
+        return "there is no column of numbers to look at"
+    asked = ", ".join(
+        f"count(DISTINCT x{i}) FILTER (WHERE isfinite(x{i})), coalesce(bool_and(x{i} = round(x{i})) FILTER (WHERE isfinite(x{i})), FALSE)"
+        for i in range(len(numeric))
     )
+    values = ", ".join(f"{_number(c)} AS x{i}" for i, c in enumerate(numeric))
+    seen = source.ask(f"SELECT {asked} FROM (SELECT {values} FROM data)").fetchall()[0]
+    whole = [
+        c
+        for c, n, all_whole in zip(numeric, seen[::2], seen[1::2], strict=True)
+        if n > 20 and all_whole
+    ]
+    return whole or "no column of whole numbers has more than twenty different values"
+
+# %% ../../nbs/govern/11_labels.ipynb #27b5fb93
+def _number(column: str) -> str:
+    "The column as a floating-point number, in SQL."
+    return f"CAST({quoted(column)} AS DOUBLE)"
 
 # %% ../../nbs/govern/11_labels.ipynb #78ee8544
 _NUMBERS = {
@@ -236,23 +225,9 @@ def disagreement_by_group(
 ) -> Evidence:
     "Whether two labels disagree more often in some groups."
     first, second = (pd.Series(np.asarray(values, dtype=object)) for values in (label, other_label))
-    codes, names = recorded_groups(groups, len(first))
-    rows = (codes >= 0) & first.notna().to_numpy() & second.notna().to_numpy()
-    differs = (first.map(value_text) != second.map(value_text)).to_numpy()
-    n, k = (
-        np.bincount(codes[rows], weights=w, minlength=len(names)).astype(int)
-        for w in (np.ones(rows.sum()), differs[rows])
-    )
-    return shares_by_group(
-        f"labels that disagree, by {column}",
-        "rows on which the two labels disagree",
-        names,
-        k,
-        n,
-        max_gap,
-        confidence,
-        min_rows,
-    )
+    differs, both = first.map(value_text) != second.map(value_text), first.notna() & second.notna()
+    name, what = f"labels that disagree, by {column}", "rows on which the two labels disagree"
+    return marked_by_group(name, what, differs, groups, max_gap, confidence, min_rows, both)
 
 # %% ../../nbs/govern/11_labels.ipynb #465b14a8
 def conflicts_by_group(
@@ -269,26 +244,18 @@ def conflicts_by_group(
     name = f"same features, other outcome, by {group}"
     if not features:
         return not_judged(name, "there are no features to compare rows by")
+    y, what = quoted(outcome), "rows with a twin of another outcome"
     with open_source(data) as source:
         source.require(group, outcome, *features)
         keys = ", ".join(map(quoted, dict.fromkeys([group, *features])))
-        inner = f"SELECT {quoted(group)} AS g, min({quoted(outcome)}) IS DISTINCT FROM max({quoted(outcome)}) AS conflict, count({quoted(outcome)}) AS n FROM data WHERE {quoted(group)} IS NOT NULL GROUP BY {keys}"
+        twins = f"SELECT {quoted(group)} AS g, min({y}) IS DISTINCT FROM max({y}) AS conflict, count({y}) AS n FROM data WHERE {quoted(group)} IS NOT NULL GROUP BY {keys}"
         frame = source.sql(
-            f"SELECT g, sum(n) AS n, coalesce(sum(n) FILTER (WHERE conflict), 0) AS k, coalesce(sum(n) FILTER (WHERE n > 1), 0) AS twins FROM ({inner}) GROUP BY g"
+            f"SELECT g, sum(n) AS n, coalesce(sum(n) FILTER (WHERE conflict), 0) AS k, coalesce(sum(n) FILTER (WHERE n > 1), 0) AS twins FROM ({twins}) GROUP BY g"
         )
     if not frame["twins"].sum():
         return not_judged(name, "no two rows agree in all features")
-    merged = frame[["n", "k"]].groupby(frame["g"].map(value_text).to_numpy()).sum().astype(int)
-    return shares_by_group(
-        name,
-        "rows with a twin of another outcome",
-        list(map(str, merged.index)),
-        merged["k"],
-        merged["n"],
-        max_gap,
-        confidence,
-        min_rows,
-    )
+    names, found = _summed(frame, "g")
+    return shares_by_group(name, what, names, found["k"], found["n"], max_gap, confidence, min_rows)
 
 # %% ../../nbs/govern/11_labels.ipynb #6e3daeaa
 def stand_in_by_group(
@@ -304,56 +271,50 @@ def stand_in_by_group(
 ) -> Evidence:
     "Whether, among rows with the same outcome, the values are higher or lower in some groups."
     name, y = f"{what} given the outcome, by {column}", binary_outcome(y_true)
-    x = checked_scores(values, len(y), what)
-    codes, names = recorded_groups(groups, len(y))
-    size = np.array(
-        [np.bincount(codes[(codes >= 0) & (y == v)], minlength=len(names)) for v in (0, 1)]
-    ).reshape(2, -1)
-    pairs = [
-        (v, g)
-        for v in (0, 1)
-        for g in range(1, len(names))
-        if size[v, g] >= min_rows and size[v, 0] >= min_rows
-    ]
+    x, (codes, names) = checked_scores(values, len(y), what), recorded_groups(groups, len(y))
+    pairs = _pairs(y, codes, len(names), min_rows)
     if not pairs:
         return not_judged(name, f"fewer than two groups have {min_rows} rows of the same outcome")
-    rows = []
-    for value, g in pairs:
-        both = (y == value) & ((codes == g) | (codes == 0))
-        area = roc_auc(
-            (codes[both] == g).astype(int), x[both], confidence=1 - (1 - confidence) / len(pairs)
-        )
-        rows.append(
-            {
-                "outcome": value,
-                "group": names[g],
-                "against": names[0],
-                "auc": area.value,
-                "lower": area.lower,
-                "upper": area.upper,
-                "n": area.n,
-            }
-        )
+    each, rows = shared_confidence(confidence, len(pairs)), []
+    for v, g in pairs:
+        two = (y == v) & ((codes == g) | (codes == 0))
+        area = roc_auc((codes[two] == g).astype(int), x[two], confidence=each)
+        row = {"outcome": v, "group": names[g], "against": names[0], "auc": area.value}
+        rows.append({**row, "lower": area.lower, "upper": area.upper, "n": area.n})
     table = pd.DataFrame(rows)
-    table["concern"] = ((table["lower"] > 0.5) | (table["upper"] < 0.5)) & (
-        (table["auc"] - 0.5).abs() >= max_shift
+    apart, far = (table["lower"] > 0.5) | (table["upper"] < 0.5), (table["auc"] - 0.5).abs()
+    table["concern"] = apart & (far >= max_shift)
+    finding = f"Among rows with the same outcome, {_shifted(table, max_shift)}."
+    method = f"Mann-Whitney area, DeLong 1988, Bonferroni; concern from {max_shift:.2f} on, the auditor's limit"
+    return Evidence(name, finding, bool(table["concern"].any()), table, method)
+
+# %% ../../nbs/govern/11_labels.ipynb #934d6f8f
+def _pairs(
+    y: NDArray[np.int64], codes: NDArray[np.int64], n_groups: int, min_rows: int
+) -> list[tuple[int, int]]:
+    "Outcome and group wherever it and the largest group, the first, have enough rows of that outcome."
+    pairs = []
+    for v in (0, 1):
+        size = np.bincount(codes[(codes >= 0) & (y == v)], minlength=n_groups)
+        if n_groups and size[0] >= min_rows:
+            pairs += [(v, g) for g in range(1, n_groups) if size[g] >= min_rows]
+    return pairs
+
+# %% ../../nbs/govern/11_labels.ipynb #a5f1fe90
+def _shifted(table: pd.DataFrame, max_shift: float) -> str:
+    "Which groups have other values, the furthest first, or that there is none."
+    table = table.assign(
+        far=(table["auc"] - 0.5).abs(),
+        side=np.where(table["auc"] > 0.5, "higher", "lower"),
+        told=np.where(table["outcome"] == 1, "favourable", "not favourable"),
+    ).sort_values("far", ascending=False, kind="stable")
+    worst = phrases(
+        table[table["concern"]].head(3),
+        "{group} has {side} values than {against} where the outcome is {told} (area {auc:.2f}, interval {lower:.2f} to {upper:.2f})",
+        between="; ",
     )
-    worst = table.assign(far=(table["auc"] - 0.5).abs()).sort_values(
-        "far", ascending=False, kind="stable"
-    )
-    parts = [
-        f"{markdown_text(r.group)} has {'higher' if r.auc > 0.5 else 'lower'} values than {markdown_text(r.against)} where the outcome is {'favourable' if r.outcome else 'not favourable'} (area {r.auc:.2f}, interval {r.lower:.2f} to {r.upper:.2f})"
-        for r in worst[worst["concern"]].head(3).itertuples()
-    ]
-    finding = (
-        f"Among rows with the same outcome, {'; '.join(parts)}."
-        if parts
-        else f"Among rows with the same outcome, for no group is the area against the largest group further than {max_shift:.2f} from 0.50, beyond chance; the furthest is {worst['auc'].iloc[0]:.2f} ({markdown_text(worst['group'].iloc[0])})."
-    )
-    return Evidence(
-        name,
-        finding,
-        bool(table["concern"].any()),
-        table,
-        f"Mann-Whitney area, DeLong 1988, Bonferroni; concern from {max_shift:.2f} on, the auditor's limit",
+    furthest = phrases(table.head(1), "{auc:.2f} ({group})")
+    return (
+        worst
+        or f"for no group is the area against the largest group further than {max_shift:.2f} from 0.50, beyond chance; the furthest is {furthest}"
     )

@@ -18,11 +18,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ..check import markdown_text
-from ..evaluate.intervals import z_value
 from ..evaluate.outcome import binary_outcome, checked_scores
 from .aggregation import row_log_loss
-from .harms import SMALLEST, Evidence, not_judged
+from mlops_lit.govern.harms import (
+    SMALLEST,
+    Evidence,
+    group_moments,
+    left_out_note,
+    not_judged,
+    phrases,
+    reaches,
+    shared_bounds,
+)
 from .history import recorded_groups
 from ..result import counted
 
@@ -45,22 +52,6 @@ def row_losses(
     return row_log_loss(y, score), "log loss"
 
 # %% ../../nbs/govern/13_learning.ipynb #7c4f86c1
-def _moments(
-    x: NDArray[np.float64], codes: NDArray[np.int64], n_groups: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    "Rows, mean and variance of the mean for each group; NaN where they do not exist."
-    kept = codes >= 0
-    n = np.bincount(codes[kept], minlength=n_groups).astype(float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        centre = np.bincount(codes[kept], weights=x[kept], minlength=n_groups) / np.where(
-            n > 0, n, np.nan
-        )
-        square = np.bincount(
-            codes[kept], weights=(x[kept] - centre[codes[kept]]) ** 2, minlength=n_groups
-        )
-        return n, centre, square / np.where(n > 1, n - 1, np.nan) / n
-
-# %% ../../nbs/govern/13_learning.ipynb #8fa4c0c4
 def loss_by_group(
     losses: ArrayLike,  # The loss of each row, e.g. from `row_losses`, shape (n,)
     groups: ArrayLike,  # One label per row, shape (n,)
@@ -74,57 +65,52 @@ def loss_by_group(
     "Each group's mean loss against that of all other rows, beside its size."
     name, x = f"{loss} by {column}", checked_scores(losses, len(np.asarray(losses)), "losses")
     codes, names = recorded_groups(groups, len(x))
-    n, centre, variance = _moments(x, codes, len(names))
-    if (n >= min_rows).sum() < 2:
+    n, mean, variance = group_moments(x, codes, len(names))
+    large = n >= min_rows
+    if large.sum() < 2:
         return not_judged(name, f"fewer than two groups have {counted(min_rows, 'row')}")
-    total = n.sum()
-    within, between = variance * n * np.maximum(n - 1, 0), n * centre**2
-    rest_n = total - n
-    rest = (np.nansum(n * centre) - n * centre) / rest_n
-    square = (
-        np.nansum(within) - np.nan_to_num(within) + (between.sum() - between) - rest_n * rest**2
+    rest, rest_variance = _rest(n, mean, variance)
+    gap = mean - rest
+    lower, upper = shared_bounds(gap, variance + rest_variance, confidence, large.sum())
+    columns = {"group": names, "n": n, "loss": mean, "loss_of_others": rest, "difference": gap}
+    table = pd.DataFrame({**columns, "lower": lower, "upper": upper, "judged": large})
+    worse = (table["lower"] > 0) & (table["loss"] >= max_ratio * table["loss_of_others"])
+    table["concern"] = worse & large
+    finding = _loss_finding(table, loss, f"by a factor of {max_ratio:g} or more, beyond chance")
+    finding += left_out_note(len(table) - large.sum(), min_rows)
+    method = f"Welch's interval, normal, Bonferroni; concern from a ratio of {max_ratio:g} on, the auditor's limit"
+    shown = table.sort_values("loss", ascending=False, ignore_index=True)
+    return Evidence(name, finding, bool(table["concern"].any()), shown, method)
+
+# %% ../../nbs/govern/13_learning.ipynb #8fa4c0c4
+def _rest(
+    n: NDArray[np.int64], mean: NDArray[np.float64], variance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    "For each group the mean of all rows of other groups and the variance of that mean."
+    within, between = np.nan_to_num(variance * n * (n - 1)), n * mean**2
+    n_rest = n.sum() - n
+    rest = ((n * mean).sum() - n * mean) / n_rest
+    square = (within.sum() - within) + (between.sum() - between) - n_rest * rest**2
+    return rest, np.maximum(square, 0) / np.maximum(n_rest - 1, 1) / n_rest
+
+# %% ../../nbs/govern/13_learning.ipynb #82620c44
+def _loss_finding(table: pd.DataFrame, loss: str, higher: str) -> str:
+    "For whom the loss is higher than for all others, or that it is for nobody."
+    table = table.assign(share=table["n"] / table["n"].sum())
+    worst = phrases(
+        table[table["concern"]].head(3),
+        "{group} ({loss:.3f} against {loss_of_others:.3f} for all others, difference {difference:+.3f}, interval {lower:+.3f} to {upper:+.3f}; {share:.1%} of the rows)",
+        between="; ",
     )
-    rest_variance = np.maximum(square, 0) / np.maximum(rest_n - 1, 1) / rest_n
-    half = z_value(1 - (1 - confidence) / int((n >= min_rows).sum())) * np.sqrt(
-        variance + rest_variance
-    )
-    table = pd.DataFrame(
-        {
-            "group": names,
-            "n": n.astype(int),
-            "loss": centre,
-            "loss_of_others": rest,
-            "difference": centre - rest,
-            "lower": centre - rest - half,
-            "upper": centre - rest + half,
-            "judged": n >= min_rows,
-        }
-    )
+    if worst:
+        return f"The {loss} is higher {higher}, for {worst}."
     judged = table[table["judged"]]
-    worse = judged[(judged["lower"] > 0) & (judged["loss"] >= max_ratio * judged["loss_of_others"])]
-    table["concern"] = table["group"].isin(worse["group"])
-    parts = [
-        f"{markdown_text(r.group)} ({r.loss:.3f} against {r.loss_of_others:.3f} for all others, difference {r.difference:+.3f}, interval {r.lower:+.3f} to {r.upper:+.3f}; {r.n / total:.1%} of the rows)"
-        for r in worse.head(3).itertuples()
-    ]
-    top = judged.loc[judged["difference"].idxmax()]
-    finding = (
-        f"The {loss} is higher by a factor of {max_ratio:g} or more, beyond chance, for {'; '.join(parts)}."
-        if parts
-        else f"For no group is the {loss} higher than that of the others by a factor of {max_ratio:g} or more, beyond chance; the highest is {top['loss']:.3f} ({markdown_text(top['group'])}, {top['n'] / total:.1%} of the rows), against {top['loss_of_others']:.3f} for its others."
+    top = phrases(
+        judged.loc[[judged["difference"].idxmax()]],
+        "{loss:.3f} ({group}, {share:.1%} of the rows), against {loss_of_others:.3f} for its others",
     )
-    few = len(table) - len(judged)
-    finding += (
-        f" {counted(few, 'group')} with fewer than {min_rows} rows {'was' if few == 1 else 'were'} not judged."
-        if few
-        else ""
-    )
-    return Evidence(
-        name,
-        finding,
-        bool(len(worse)),
-        table.sort_values("loss", ascending=False, ignore_index=True),
-        f"Welch's interval, normal, Bonferroni; concern from a ratio of {max_ratio:g} on, the auditor's limit",
+    return (
+        f"For no group is the {loss} higher than that of the others {higher}; the highest is {top}."
     )
 
 # %% ../../nbs/govern/13_learning.ipynb #ec7a1ec0
@@ -142,48 +128,45 @@ def fit_gap_by_group(
 ) -> Evidence:
     "Loss on new rows minus loss on training rows for each group, with intervals."
     name = f"{loss} on new rows minus {loss} on training rows, by {column}"
-    new, old = (
-        checked_scores(losses, len(np.asarray(losses)), "losses"),
-        checked_scores(train_losses, len(np.asarray(train_losses)), "train_losses"),
-    )
-    (codes, names), (old_codes, old_names) = (
-        recorded_groups(groups, len(new), min_rows),
-        recorded_groups(train_groups, len(old), min_rows),
-    )
-    shared = [group for group in names if group in set(old_names)]
-    if not shared:
+    new = _large_groups(losses, groups, "losses", min_rows)
+    train = _large_groups(train_losses, train_groups, "train_losses", min_rows)
+    table = new.join(train, how="inner", lsuffix="_new", rsuffix="_train").rename_axis("group")
+    if table.empty:
         return not_judged(name, f"no group has {counted(min_rows, 'row')} in both parts")
-    found, before = _moments(new, codes, len(names)), _moments(old, old_codes, len(old_names))
-    here, there = [names.index(g) for g in shared], [old_names.index(g) for g in shared]
-    gap = found[1][here] - before[1][there]
-    half = z_value(1 - (1 - confidence) / len(shared)) * np.sqrt(found[2][here] + before[2][there])
-    table = pd.DataFrame(
-        {
-            "group": shared,
-            "n_train": before[0][there].astype(int),
-            "n_new": found[0][here].astype(int),
-            "loss_train": before[1][there],
-            "loss_new": found[1][here],
-            "gap": gap,
-            "lower": gap - half,
-            "upper": gap + half,
-        }
-    )
-    table["concern"] = (table["lower"] > 0) & (table["gap"] >= max_gap)
-    parts = [
-        f"{markdown_text(r.group)} ({r.gap:+.3f}, interval {r.lower:+.3f} to {r.upper:+.3f})"
-        for r in table[table["concern"]].head(3).itertuples()
+    table["gap"] = table["loss_new"] - table["loss_train"]
+    variance = table["variance_new"] + table["variance_train"]
+    table["lower"], table["upper"] = shared_bounds(table["gap"], variance, confidence, len(table))
+    table["concern"] = reaches(table, "gap", max_gap)
+    columns = [
+        "group",
+        "n_train",
+        "n_new",
+        "loss_train",
+        "loss_new",
+        "gap",
+        "lower",
+        "upper",
+        "concern",
     ]
-    top = table.loc[table["gap"].idxmax()]
-    finding = (
-        f"On new rows the {loss} is higher by {max_gap:g} or more, beyond chance, for {', '.join(parts)}."
-        if parts
-        else f"For none of {counted(len(table), 'group')} is the {loss} on new rows higher by {max_gap:g} or more, beyond chance; the largest gap is {top['gap']:+.3f} ({markdown_text(top['group'])}, interval {top['lower']:+.3f} to {top['upper']:+.3f})."
-    )
-    return Evidence(
-        name,
-        finding,
-        bool(table["concern"].any()),
-        table,
-        f"Welch's interval, normal, Bonferroni; concern from a gap of {max_gap:g} on, the auditor's limit",
-    )
+    table = table.reset_index()[columns]
+    finding = _fit_finding(table, loss, f"higher by {max_gap:g} or more, beyond chance")
+    method = f"Welch's interval, normal, Bonferroni; concern from a gap of {max_gap:g} on, the auditor's limit"
+    return Evidence(name, finding, bool(table["concern"].any()), table, method)
+
+# %% ../../nbs/govern/13_learning.ipynb #31607539
+def _large_groups(losses: ArrayLike, groups: ArrayLike, called: str, min_rows: int) -> pd.DataFrame:
+    "Group -> rows, mean loss and the variance of that mean, for groups that are large enough."
+    x = checked_scores(losses, len(np.asarray(losses)), called)
+    codes, names = recorded_groups(groups, len(x), min_rows)
+    n, mean, variance = group_moments(x, codes, len(names))
+    return pd.DataFrame({"n": n, "loss": mean, "variance": variance}, index=names)
+
+# %% ../../nbs/govern/13_learning.ipynb #5abfcdda
+def _fit_finding(table: pd.DataFrame, loss: str, higher: str) -> str:
+    "For whom the loss is higher on new rows, or that it is for nobody."
+    numbers = "interval {lower:+.3f} to {upper:+.3f})"
+    worst = phrases(table[table["concern"]].head(3), "{group} ({gap:+.3f}, " + numbers)
+    if worst:
+        return f"On new rows the {loss} is {higher}, for {worst}."
+    largest = phrases(table.loc[[table["gap"].idxmax()]], "{gap:+.3f} ({group}, " + numbers)
+    return f"For none of {counted(len(table), 'group')} is the {loss} on new rows {higher}; the largest gap is {largest}."

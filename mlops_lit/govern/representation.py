@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..check import markdown_text
 from ..data.columns import MISSING, value_text
@@ -29,7 +29,13 @@ from ..errors import InputError
 from ..evaluate.intervals import Estimate, ratio, undefined, wilson_bounds, z_value
 from ..evaluate.outcome import checked_scores
 from .groups import CROSS, group_names, is_recorded
-from .harms import SMALLEST, Evidence, independence_test, not_judged
+from mlops_lit.govern.harms import (
+    SMALLEST,
+    Evidence,
+    independence_test,
+    not_judged,
+    phrases,
+)
 from .mitigation import label_groups
 from ..result import Result, counted, listed, p_text
 
@@ -56,6 +62,12 @@ def group_sizes(
         .rename_axis(CROSS.join(columns))
         .rename("n")
     )
+
+# %% ../../nbs/govern/09_representation.ipynb #41b016d0
+def _recorded(sizes: pd.Series) -> pd.Series:
+    "The sizes of the groups that are recorded."
+    names = sizes.index.to_numpy(dtype=object)
+    return sizes.loc[np.array([is_recorded(name) for name in names], dtype=bool)]
 
 # %% ../../nbs/govern/09_representation.ipynb #c9efb143
 Reference = Mapping[str, float]
@@ -116,29 +128,43 @@ class Coverage(Result):
         name, what = f"coverage by {self.column}", markdown_text(self.column)
         if not self.n:
             return not_judged(name, f"no row has a value of {what} that the reference knows")
-        parts = []
-        for row in self.table[self.table["group"].isin(self.rare)].head(4).itertuples():
-            parts.append(
-                f"{markdown_text(row.group)} has {row.share:.1%} of the rows and {row.reference:.1%} of the reference (ratio {row.ratio:.2f}, {self.confidence:.0%} interval {row.lower:.2f} to {row.upper:.2f})"
-            )
-        more = f", and {counted(len(self.rare) - 4, 'more group')}" if len(self.rare) > 4 else ""
-        finding = (
-            f"{'; '.join(parts)}{more}."
-            if parts
-            else f"No group has less than {self.min_ratio:.0%} of its share in the reference, beyond chance."
-        )
-        finding += f" Absent: {_some(self.absent)}." if self.absent else ""
-        finding += f" Not in the reference: {_some(self.unknown)}." if self.unknown else ""
-        finding += (
-            f" As a whole the shares differ from the reference by {'more' if self.p_value < 1 - self.confidence else 'no more'} than chance explains ({p_text(self.p_value)})."
-            if not math.isnan(self.p_value)
-            else ""
-        )
-        finding += f" Weighted to the reference, {counted(self.n, 'row')} {'tells' if self.n == 1 else 'tell'} as much as {self.n_effective:,.0f}."
+        finding = " ".join(filter(None, [_rare_finding(self), _outside(self), _as_a_whole(self)]))
         method = f"ratio of shares; {self.test}; Kish 1965; concern below a ratio of {self.min_ratio:.2f} with an interval without 1, the auditor's limit"
         return Evidence(name, finding, bool(self.rare), self.table, method)
 
 # %% ../../nbs/govern/09_representation.ipynb #852d1b4e
+def _rare_finding(coverage: Coverage) -> str:
+    "Which groups are rare, each with its ratio."
+    rare = coverage.table[coverage.table["group"].isin(coverage.rare)]
+    interval = f"{coverage.confidence:.0%} interval"
+    words = "{group} has {share:.1%} of the rows and {reference:.1%} of the reference"
+    words += f" (ratio {{ratio:.2f}}, {interval} {{lower:.2f}} to {{upper:.2f}})"
+    said = phrases(rare.head(4), words, 4, "; ")
+    more = f", and {counted(len(rare) - 4, 'more group')}" if len(rare) > 4 else ""
+    none = f"No group has less than {coverage.min_ratio:.0%} of its share in the reference, beyond chance."
+    return f"{said}{more}." if said else none
+
+# %% ../../nbs/govern/09_representation.ipynb #73794398
+def _outside(coverage: Coverage) -> str:
+    "Which groups are in the reference or in the rows alone."
+    absent, unknown = _some(coverage.absent), _some(coverage.unknown)
+    said = [
+        f"Absent: {absent}." if absent else "",
+        f"Not in the reference: {unknown}." if unknown else "",
+    ]
+    return " ".join(filter(None, said))
+
+# %% ../../nbs/govern/09_representation.ipynb #a59906de
+def _as_a_whole(coverage: Coverage) -> str:
+    "Whether chance explains the shares, and how many rows are left when they are weighted."
+    n, p_value = coverage.n, coverage.p_value
+    weighted = f"Weighted to the reference, {counted(n, 'row')} {'tells' if n == 1 else 'tell'} as much as {coverage.n_effective:,.0f}."
+    if math.isnan(p_value):
+        return weighted
+    more = "more" if p_value < 1 - coverage.confidence else "no more"
+    return f"As a whole the shares differ from the reference by {more} than chance explains ({p_text(p_value)}). {weighted}"
+
+# %% ../../nbs/govern/09_representation.ipynb #11ad6869
 def coverage(
     sizes: pd.Series,  # Rows per group, from `group_sizes`
     reference: Reference,  # Group -> share or count, see `reference_shares`
@@ -150,46 +176,35 @@ def coverage(
 ) -> Coverage:
     "The shares of groups against a reference, with intervals."
     column = str(sizes.index.name or "group")
-    shares = reference_shares(reference, column)
-    recorded = sizes.loc[
-        np.array(
-            [is_recorded(group) for group in sizes.index.to_numpy(dtype=object)],
-            dtype=bool,
-        )
-    ]
-    known = recorded.reindex(list(shares), fill_value=0)
-    n = int(known.sum())
+    shares, recorded = reference_shares(reference, column), _recorded(sizes)
+    names, pi = list(shares), np.array(list(shares.values()))
+    n = recorded.reindex(names, fill_value=0).to_numpy()
+    known, total = n > 0, int(n.sum())
     table = pd.DataFrame(
-        {
-            "group": list(shares),
-            "n": known.to_numpy(),
-            "share": known.to_numpy() / (n or math.nan),
-            "reference": list(shares.values()),
-        }
+        {"group": names, "n": n, "share": n / (total or math.nan), "reference": pi}
     )
-    table["ratio"], table["lower"], table["upper"] = _coverage_ratios(
-        known.to_numpy(), table["reference"].to_numpy(), reference_n, confidence
-    )
-    p_value, test = _same_shares(known.to_numpy(), np.array(list(shares.values())), reference_n)
-    present = known.to_numpy() > 0
-    pi = table["reference"].to_numpy()[present]
-    weight = float((pi**2 / known.to_numpy()[present]).sum())
-    effective = float(pi.sum() ** 2 / weight) if weight else 0.0
-    absent = [name for name, share in shares.items() if known[name] == 0 and share > 0]
-    unknown = [str(name) for name in recorded.index.to_numpy(dtype=object) if name not in shares]
+    found = _coverage_ratios(n, pi, reference_n, confidence)
+    table["ratio"], table["lower"], table["upper"] = found
+    p_value, test = _same_shares(n, pi, reference_n)
     return Coverage(
-        column,
-        table.sort_values("ratio", ignore_index=True),
-        p_value,
-        test,
-        absent,
-        unknown,
-        n,
-        int(sizes.sum() - recorded.sum()),
-        effective,
-        min_ratio,
-        confidence,
+        column=column,
+        table=table.sort_values("ratio", ignore_index=True),
+        p_value=p_value,
+        test=test,
+        absent=[names[g] for g in np.flatnonzero(~known & (pi > 0))],
+        unknown=[str(name) for name in recorded.index if name not in shares],
+        n=total,
+        n_missing=int(sizes.sum() - recorded.sum()),
+        n_effective=_effective_rows(n[known], pi[known]),
+        min_ratio=min_ratio,
+        confidence=confidence,
     )
+
+# %% ../../nbs/govern/09_representation.ipynb #a44c1ff0
+def _effective_rows(n: NDArray[np.int64], shares: NDArray[np.float64]) -> float:
+    "Rows that remain when those of each group are weighted to its share (Kish 1965)."
+    weight = float((shares**2 / n).sum())
+    return float(shares.sum() ** 2 / weight) if weight else 0.0
 
 # %% ../../nbs/govern/09_representation.ipynb #25369dc5
 def _coverage_ratios(
@@ -257,60 +272,47 @@ def crossed_coverage(
         return not_judged(name, "there is one column, and nothing to cross")
     with open_source(data) as source:
         source.require(*columns)
-        distinct = source.sql(
-            "SELECT "
-            + ", ".join(f"count(DISTINCT {quoted(c)}) AS c{i}" for i, c in enumerate(columns))
-            + " FROM data"
-        )
-        n_cells = math.prod(int(n) for n in distinct.iloc[0])
+        asked = ", ".join(f"count(DISTINCT {quoted(c)})" for c in columns)
+        n_cells = math.prod(source.ask(f"SELECT {asked} FROM data").fetchall()[0])
         if n_cells > 100_000:
             return not_judged(name, f"there are {n_cells:,} combinations, too many to look at")
-        sizes = group_sizes(source, columns)
-    recorded = sizes.loc[
-        np.array(
-            [is_recorded(group) for group in sizes.index.to_numpy(dtype=object)],
-            dtype=bool,
-        )
-    ]
+        recorded = _recorded(group_sizes(source, columns))
     if not recorded.sum():
         return not_judged(name, "no row has all of them recorded")
-    parts = pd.DataFrame([str(group).split(CROSS) for group in recorded.index]).iloc[
-        :, : len(columns)
-    ]
-    margins = [recorded.groupby(parts[j].to_numpy()).sum() for j in parts]
-    cells = pd.MultiIndex.from_product([m.index for m in margins])
-    expected = (
-        recorded.sum()
-        * np.prod(
-            np.meshgrid(*[m.to_numpy() / recorded.sum() for m in margins], indexing="ij"), axis=0
-        ).ravel()
-    )
-    labels = [CROSS.join(map(str, cell)) for cell in cells]
-    table = pd.DataFrame(
-        {
-            "group": labels,
-            "n": recorded.reindex(labels, fill_value=0).to_numpy(),
-            "expected": expected,
-        }
-    )
+    table = _expected(recorded, len(columns))
     small = table[table["n"] < min_rows].sort_values("n", kind="stable")
     holes = small[(small["expected"] >= min_rows) & (small["n"] < small["expected"] / 2)]
-    if len(small):
-        finding = f"{counted(len(small), 'combination')} of {len(table)} {'has' if len(small) == 1 else 'have'} fewer than {min_rows} rows and cannot be judged alone ({listed([f'{g} ({n})' for g, n in zip(small['group'], small['n'], strict=True)])})."
-    else:
-        finding = f"None of {counted(len(table), 'combination')} has fewer than {min_rows} rows."
-    finding += (
-        f" Less than half as many as independence of the columns would give: {listed(holes['group'])}."
-        if len(holes)
-        else ""
-    )
-    return Evidence(
-        name,
-        finding,
-        bool(len(holes)),
-        table.sort_values("n", ignore_index=True),
-        f"counts; concern for a combination below {min_rows} rows and half of its expectation where at least {min_rows} were expected",
-    )
+    finding = _crossed_finding(small, len(table), min_rows)
+    if len(holes):
+        finding += f" Less than half as many as independence of the columns would give: {listed(holes['group'])}."
+    method = f"counts; concern for a combination below {min_rows} rows and half of its expectation where at least {min_rows} were expected"
+    shown = table.sort_values("n", ignore_index=True)
+    return Evidence(name, finding, bool(len(holes)), shown, method)
+
+# %% ../../nbs/govern/09_representation.ipynb #8d881a99
+def _expected(sizes: pd.Series, n_columns: int) -> pd.DataFrame:
+    "One row per combination: its rows, and how many independence of the columns would give."
+    values = pd.DataFrame([str(group).split(CROSS)[:n_columns] for group in sizes.index])
+    total, margins = sizes.sum(), [sizes.groupby(values[j].to_numpy()).sum() for j in values]
+    cells = pd.MultiIndex.from_product([margin.index for margin in margins])
+    groups = [CROSS.join(map(str, cell)) for cell in cells]
+    share = np.meshgrid(*[margin.to_numpy() / total for margin in margins], indexing="ij")
+    n = sizes.reindex(groups, fill_value=0).to_numpy()
+    expected = total * np.prod(share, axis=0).ravel()
+    return pd.DataFrame({"group": groups, "n": n, "expected": expected})
+
+# %% ../../nbs/govern/09_representation.ipynb #11a8290a
+def _crossed_finding(small: pd.DataFrame, n_cells: int, min_rows: int) -> str:
+    "How many combinations are too small to be judged alone, and which."
+    if small.empty:
+        return f"None of {counted(n_cells, 'combination')} has fewer than {min_rows} rows."
+    has = "has" if len(small) == 1 else "have"
+    return f"{counted(len(small), 'combination')} of {n_cells} {has} fewer than {min_rows} rows and cannot be judged alone ({_sizes(small)})."
+
+# %% ../../nbs/govern/09_representation.ipynb #5f45eda9
+def _sizes(table: pd.DataFrame) -> str:
+    "A few of the groups, each with its rows."
+    return listed([f"{group} ({n})" for group, n in zip(table["group"], table["n"], strict=True)])
 
 # %% ../../nbs/govern/09_representation.ipynb #24692329
 def unrecorded_groups(
@@ -320,38 +322,25 @@ def unrecorded_groups(
     confidence: float = 0.95,  # Of the intervals
 ) -> Evidence:
     "For each column the share of rows that have no group; a concern when the whole interval is above the limit."
-    sizes = {column: group_sizes(data, [column]) for column in columns}
+    name, sizes = (
+        "rows without a group",
+        {column: group_sizes(data, [column]) for column in columns},
+    )
     n = int(next(iter(sizes.values())).sum()) if sizes else 0
     if not n:
-        return not_judged("rows without a group", "there are no rows")
+        return not_judged(name, "there are no rows")
     missing = np.array([int(s.get(MISSING, 0)) for s in sizes.values()])
     lower, upper = wilson_bounds(missing, np.full(len(missing), n), confidence)
-    table = pd.DataFrame(
-        {
-            "column": list(sizes),
-            "n_missing": missing,
-            "share": missing / n,
-            "lower": lower,
-            "upper": upper,
-        }
-    )
-    parts = [
-        f"{markdown_text(row.column)} in {row.share:.1%} of {counted(n, 'row')} ({confidence:.0%} interval {row.lower:.1%} to {row.upper:.1%})"
-        for row in table.itertuples()
-        if row.n_missing
-    ]
+    found = {"column": list(sizes), "n_missing": missing, "share": missing / n}
+    table, rows = pd.DataFrame({**found, "lower": lower, "upper": upper}), counted(n, "row")
+    interval = f"({confidence:.0%} interval {{lower:.1%}} to {{upper:.1%}})"
+    words = f"{{column}} in {{share:.1%}} of {rows} {interval}"
+    absent = phrases(table[missing > 0], words, len(table))
     finding = (
-        f"Not recorded: {', '.join(parts)}."
-        if parts
-        else f"The group of every row is recorded ({counted(n, 'row')})."
+        f"Not recorded: {absent}." if absent else f"The group of every row is recorded ({rows})."
     )
-    return Evidence(
-        "rows without a group",
-        finding,
-        bool((lower >= max_share).any()),
-        table,
-        f"Wilson intervals; concern from {max_share:.0%} on, the auditor's limit",
-    )
+    method = f"Wilson intervals; concern from {max_share:.0%} on, the auditor's limit"
+    return Evidence(name, finding, bool((lower >= max_share).any()), table, method)
 
 # %% ../../nbs/govern/09_representation.ipynb #c24796a0
 @dataclass(frozen=True)
@@ -378,28 +367,25 @@ class PostStratified(Result):
         name, change = f"{self.metric} as measured and for the population", self.change
         if math.isnan(change.value):
             return not_judged(name, change.method)
-        real = change.lower > 0 or change.upper < 0
-        words = f"{self.measured.value:.3f} as measured and {self.population.value:.3f} with the shares of the population"
-        interval = f"change {change.value:+.3f}, {change.confidence:.0%} interval {change.lower:+.3f} to {change.upper:+.3f}"
-        finding = (
-            f"The {self.metric} is {words} ({interval})."
-            if not math.isnan(change.lower)
-            else f"The {self.metric} is {words}, without an interval ({change.method})."
-        )
-        finding += (
-            f" {self.absent_share:.1%} of the population is in groups without a row, about which it says nothing."
-            if self.absent_share
-            else ""
-        )
-        return Evidence(
-            name,
-            finding,
-            bool((real and abs(change.value) >= max_change) or self.absent_share >= max_absent),
-            self.table,
-            f"post-stratification, Cochran 1977; concern from a change of {max_change:.2f} or {max_absent:.0%} absent on, the auditor's limits",
-        )
+        concern = (change.lower > 0 or change.upper < 0) and abs(change.value) >= max_change
+        method = f"post-stratification, Cochran 1977; concern from a change of {max_change:.2f} or {max_absent:.0%} absent on, the auditor's limits"
+        concern = bool(concern or self.absent_share >= max_absent)
+        return Evidence(name, _change_finding(self), concern, self.table, method)
 
 # %% ../../nbs/govern/09_representation.ipynb #2156bf59
+def _change_finding(found: PostStratified) -> str:
+    "The metric of the rows and of the population, and about whom it says nothing."
+    change, absent = found.change, found.absent_share
+    finding = f"The {found.metric} is {found.measured.value:.3f} as measured and {found.population.value:.3f} with the shares of the population"
+    if math.isnan(change.lower):
+        finding += f", without an interval ({change.method})."
+    else:
+        finding += f" (change {change.value:+.3f}, {change.confidence:.0%} interval {change.lower:+.3f} to {change.upper:+.3f})."
+    if absent:
+        finding += f" {absent:.1%} of the population is in groups without a row, about which it says nothing."
+    return finding
+
+# %% ../../nbs/govern/09_representation.ipynb #dec97d2a
 def post_stratified(
     values: ArrayLike,  # What is averaged, e.g. 1 for a right decision, or the loss; shape (n,)
     groups: ArrayLike,  # One label per row, shape (n,); rows that the reference does not know are left out
@@ -408,57 +394,56 @@ def post_stratified(
     confidence: float = 0.95,  # Of the intervals
 ) -> PostStratified:
     "The mean over the rows and with the shares of the reference, with the interval of each and of the change."
-    n_rows = len(np.asarray(values))
+    n_rows, shares = len(np.asarray(values)), reference_shares(reference)
     x, (codes, names) = checked_scores(values, n_rows, "values"), label_groups(groups, n_rows)
-    shares = reference_shares(reference)
     kept = np.array([name in shares for name in names], dtype=bool)
-    rows = kept[codes] if n_rows else np.zeros(0, bool)
-    n = np.bincount(codes[rows], minlength=len(names))[kept]
-    total, square = (
-        np.bincount(codes[rows], weights=w, minlength=len(names))[kept]
-        for w in (x[rows], x[rows] ** 2)
-    )
-    pi = np.array([shares[name] for name, k in zip(names, kept, strict=True) if k])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        means, spread = (
-            total / n,
-            np.maximum(square - total**2 / n, 0) / np.where(n > 1, n - 1, np.nan),
-        )
+    n, means, variance = (part[kept] for part in _moments(x, codes, len(names)))
+    known = [name for name in names if name in shares]
+    pi = np.array([shares[name] for name in known])
     absent = max(0.0, 1 - float(pi.sum()))
-    table = pd.DataFrame(
-        {
-            "group": [m for m, k in zip(names, kept, strict=True) if k],
-            "n": n,
-            "mean": means,
-            "share_of_rows": n / max(n.sum(), 1),
-            "share_of_population": pi,
-        }
-    )
+    table = pd.DataFrame({"group": known, "n": n, "mean": means})
+    table["share_of_rows"], table["share_of_population"] = n / max(n.sum(), 1), pi
     if not pi.sum():
         nothing = undefined("no row belongs to a group of the reference", 0, confidence)
         return PostStratified(metric, nothing, nothing, nothing, table, 1.0)
-    pi, own = pi / pi.sum(), n / n.sum()
-    z, size = z_value(confidence), int(n.sum())
+    pi, own, size = pi / pi.sum(), n / n.sum(), int(n.sum())
+    measured, population, change = (
+        _weighted_mean(weight, means, variance, size, confidence, method)
+        for weight, method in (
+            (own, "stratified mean"),
+            (pi, "post-stratified mean"),
+            (pi - own, "difference of two means of the same rows"),
+        )
+    )
+    return PostStratified(metric, measured, population, change, table, absent)
 
-    def estimate(weight: Any, method: str) -> Estimate:
-        value, half = float(weight @ means), z * math.sqrt(float(np.sum(weight**2 * spread / n)))
-        return Estimate(
-            value,
-            value - half,
-            value + half,
-            confidence,
-            size,
-            method if half == half else "no interval: a group has one row",
+# %% ../../nbs/govern/09_representation.ipynb #b6ef6ec7
+def _moments(
+    x: NDArray[np.float64], codes: NDArray[np.int64], n_groups: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    n = np.bincount(codes, minlength=n_groups)
+    total, square = (np.bincount(codes, weights=w, minlength=n_groups) for w in (x, x**2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (
+            n,
+            total / n,
+            np.maximum(square - total**2 / n, 0) / np.where(n > 1, n - 1, np.nan) / n,
         )
 
-    return PostStratified(
-        metric,
-        estimate(own, "stratified mean"),
-        estimate(pi, "post-stratified mean"),
-        estimate(pi - own, "difference of two means of the same rows"),
-        table,
-        absent,
-    )
+# %% ../../nbs/govern/09_representation.ipynb #5405f35b
+def _weighted_mean(
+    weight: NDArray[np.float64],
+    means: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    n: int,
+    confidence: float,
+    method: str,
+) -> Estimate:
+    "The sum of the groups' means times their weights, with its interval."
+    value, error = float(weight @ means), math.sqrt(float(np.sum(weight**2 * variance)))
+    half = z_value(confidence) * error
+    why = "no interval: a group has one row" if math.isnan(half) else method
+    return Estimate(value, value - half, value + half, confidence, n, why)
 
 # %% ../../nbs/govern/09_representation.ipynb #3931fc9b
 def rows_needed(
@@ -482,33 +467,16 @@ def judgeable_groups(
 ) -> Evidence:
     "Which groups are too small to be judged, and how many more rows each would need."
     column, needed = str(sizes.index.name or "group"), rows_needed(half_width, 0.5, confidence)
-    name = f"groups of {column} that can be judged"
-    recorded = sizes.loc[
-        np.array(
-            [is_recorded(group) for group in sizes.index.to_numpy(dtype=object)],
-            dtype=bool,
-        )
-    ]
+    name, recorded = f"groups of {column} that can be judged", _recorded(sizes)
     if not recorded.sum():
         return not_judged(name, "no row has its group recorded")
-    table = pd.DataFrame(
-        {
-            "group": recorded.index.astype(str),
-            "n": recorded.to_numpy(),
-            "more_rows_needed": np.maximum(0, needed - recorded.to_numpy()),
-        }
-    )
-    small, wide = table[table["n"] < min_rows], table[table["more_rows_needed"] > 0]
-    finding = f"To know a rate within {half_width * 100:g} points a group needs up to {needed:,} rows; {f'{len(wide):,}' if len(wide) else 'none'} of {counted(len(table), 'group')} {'have' if len(wide) > 1 else 'has'} fewer."
-    finding += (
-        f" Too small to be judged at all, below {min_rows}: {listed([f'{g} ({n})' for g, n in zip(small['group'], small['n'], strict=True)])}."
-        if len(small)
-        else ""
-    )
-    return Evidence(
-        name,
-        finding,
-        bool(len(small)),
-        table,
-        f"normal interval of a rate of one half; concern for groups below {min_rows} rows",
-    )
+    n = recorded.to_numpy()
+    table = pd.DataFrame({"group": recorded.index.astype(str), "n": n})
+    table["more_rows_needed"] = np.maximum(0, needed - n)
+    n_wide, small = int((n < needed).sum()), table[n < min_rows]
+    fewer = f"{n_wide:,}" if n_wide else "none"
+    finding = f"To know a rate within {half_width * 100:g} points a group needs up to {needed:,} rows; {fewer} of {counted(len(table), 'group')} {'have' if n_wide > 1 else 'has'} fewer."
+    if len(small):
+        finding += f" Too small to be judged at all, below {min_rows}: {_sizes(small)}."
+    method = f"normal interval of a rate of one half; concern for groups below {min_rows} rows"
+    return Evidence(name, finding, bool(len(small)), table, method)
