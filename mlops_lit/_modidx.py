@@ -2563,8 +2563,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                       'mlops_lit/govern/representation.py'),
                                                  'mlops_lit.govern.representation._expected': ( 'govern/representation.html#_expected',
                                                                                                 'mlops_lit/govern/representation.py'),
-                                                 'mlops_lit.govern.representation._moments': ( 'govern/representation.html#_moments',
-                                                                                               'mlops_lit/govern/representation.py'),
                                                  'mlops_lit.govern.representation._outside': ( 'govern/representation.html#_outside',
                                                                                                'mlops_lit/govern/representation.py'),
                                                  'mlops_lit.govern.representation._rare_finding': ( 'govern/representation.html#_rare_finding',

@@ -366,7 +366,7 @@ def mean_by_group(
 def _mean_finding(table: pd.DataFrame, what: str, off: str) -> str:
     "For which groups the mean is off, or that it is for none."
     worst = phrases(
-        table[table["concern"]].head(3),
+        table[table["concern"]],
         "{group} ({mean:+.3f}, interval {lower:+.3f} to {upper:+.3f})",
     )
     if worst:

@@ -105,12 +105,15 @@ def trend(
 ) -> Evidence:
     "Whether the gap between the groups' recorded outcomes grows; the table holds up to eight periods."
     name, y = f"trend of the gap by {column}", binary_outcome(y_true)
-    codes, names = recorded_groups(groups, len(y), 2 * min_rows)
     when, style = _time(dates, len(y))
-    rows = (codes >= 0) & np.isfinite(when)
-    if len(names) < 2 or not rows.any():
+    label_groups(groups, len(y))  # As many as there are rows
+    dated = np.isfinite(when)
+    labels = np.asarray(groups, dtype=object)[dated]
+    codes, names = recorded_groups(labels, len(labels), 2 * min_rows)
+    if len(names) < 2:
         return not_judged(name, f"fewer than two groups have {2 * min_rows} rows with a date")
-    codes, when, y = codes[rows], when[rows], y[rows]
+    rows = codes >= 0
+    codes, when, y = codes[rows], when[dated][rows], y[dated][rows]
     table = _periods(y, codes, when, names, style, confidence)
     ends, n, rate = _halves(y, codes, when, len(names))
     if n.min() < max(min_rows, 2):

@@ -309,7 +309,7 @@ def _shifted(table: pd.DataFrame, max_shift: float) -> str:
         told=np.where(table["outcome"] == 1, "favourable", "not favourable"),
     ).sort_values("far", ascending=False, kind="stable")
     worst = phrases(
-        table[table["concern"]].head(3),
+        table[table["concern"]],
         "{group} has {side} values than {against} where the outcome is {told} (area {auc:.2f}, interval {lower:.2f} to {upper:.2f})",
         between="; ",
     )

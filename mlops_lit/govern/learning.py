@@ -87,18 +87,20 @@ def _rest(
     n: NDArray[np.int64], mean: NDArray[np.float64], variance: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     "For each group the mean of all rows of other groups and the variance of that mean."
+    center = float((n * mean).sum() / n.sum())  # Sums of squares around it keep their digits
+    mean = mean - center
     within, between = np.nan_to_num(variance * n * (n - 1)), n * mean**2
     n_rest = n.sum() - n
     rest = ((n * mean).sum() - n * mean) / n_rest
     square = (within.sum() - within) + (between.sum() - between) - n_rest * rest**2
-    return rest, np.maximum(square, 0) / np.maximum(n_rest - 1, 1) / n_rest
+    return rest + center, np.maximum(square, 0) / np.maximum(n_rest - 1, 1) / n_rest
 
 # %% ../../nbs/govern/13_learning.ipynb #82620c44
 def _loss_finding(table: pd.DataFrame, loss: str, higher: str) -> str:
     "For whom the loss is higher than for all others, or that it is for nobody."
     table = table.assign(share=table["n"] / table["n"].sum())
     worst = phrases(
-        table[table["concern"]].head(3),
+        table[table["concern"]],
         "{group} ({loss:.3f} against {loss_of_others:.3f} for all others, difference {difference:+.3f}, interval {lower:+.3f} to {upper:+.3f}; {share:.1%} of the rows)",
         between="; ",
     )
@@ -165,7 +167,7 @@ def _large_groups(losses: ArrayLike, groups: ArrayLike, called: str, min_rows: i
 def _fit_finding(table: pd.DataFrame, loss: str, higher: str) -> str:
     "For whom the loss is higher on new rows, or that it is for nobody."
     numbers = "interval {lower:+.3f} to {upper:+.3f})"
-    worst = phrases(table[table["concern"]].head(3), "{group} ({gap:+.3f}, " + numbers)
+    worst = phrases(table[table["concern"]], "{group} ({gap:+.3f}, " + numbers)
     if worst:
         return f"On new rows the {loss} is {higher}, for {worst}."
     largest = phrases(table.loc[[table["gap"].idxmax()]], "{gap:+.3f} ({group}, " + numbers)

@@ -32,6 +32,7 @@ from .groups import CROSS, group_names, is_recorded
 from mlops_lit.govern.harms import (
     SMALLEST,
     Evidence,
+    group_moments,
     independence_test,
     not_judged,
     phrases,
@@ -276,10 +277,13 @@ def crossed_coverage(
         n_cells = math.prod(source.ask(f"SELECT {asked} FROM data").fetchall()[0])
         if n_cells > 100_000:
             return not_judged(name, f"there are {n_cells:,} combinations, too many to look at")
-        recorded = _recorded(group_sizes(source, columns))
-    if not recorded.sum():
+        chosen = ", ".join(map(quoted, columns))
+        cells = source.sql(f"SELECT {chosen}, count(*) AS n_rows FROM data GROUP BY ALL")
+    values = pd.DataFrame({j: group_names(cells, [c]) for j, c in enumerate(columns)})
+    recorded = (values != MISSING).all(axis=1)
+    if not recorded.any():
         return not_judged(name, "no row has all of them recorded")
-    table = _expected(recorded, len(columns))
+    table = _expected(values[recorded], cells.loc[recorded, "n_rows"])
     small = table[table["n"] < min_rows].sort_values("n", kind="stable")
     holes = small[(small["expected"] >= min_rows) & (small["n"] < small["expected"] / 2)]
     finding = _crossed_finding(small, len(table), min_rows)
@@ -290,16 +294,18 @@ def crossed_coverage(
     return Evidence(name, finding, bool(len(holes)), shown, method)
 
 # %% ../../nbs/govern/09_representation.ipynb #8d881a99
-def _expected(sizes: pd.Series, n_columns: int) -> pd.DataFrame:
+def _expected(values: pd.DataFrame, n_rows: pd.Series) -> pd.DataFrame:
     "One row per combination: its rows, and how many independence of the columns would give."
-    values = pd.DataFrame([str(group).split(CROSS)[:n_columns] for group in sizes.index])
-    total, margins = sizes.sum(), [sizes.groupby(values[j].to_numpy()).sum() for j in values]
+    sizes = n_rows.groupby([values[j] for j in values]).sum()
+    total = sizes.sum()
+    margins = [sizes.groupby(level=j).sum() for j in range(values.shape[1])]
     cells = pd.MultiIndex.from_product([margin.index for margin in margins])
-    groups = [CROSS.join(map(str, cell)) for cell in cells]
     share = np.meshgrid(*[margin.to_numpy() / total for margin in margins], indexing="ij")
-    n = sizes.reindex(groups, fill_value=0).to_numpy()
-    expected = total * np.prod(share, axis=0).ravel()
-    return pd.DataFrame({"group": groups, "n": n, "expected": expected})
+    groups = [CROSS.join(cell) for cell in cells]
+    n = sizes.reindex(cells, fill_value=0).to_numpy()
+    return pd.DataFrame(
+        {"group": groups, "n": n, "expected": total * np.prod(share, axis=0).ravel()}
+    )
 
 # %% ../../nbs/govern/09_representation.ipynb #11a8290a
 def _crossed_finding(small: pd.DataFrame, n_cells: int, min_rows: int) -> str:
@@ -397,7 +403,7 @@ def post_stratified(
     n_rows, shares = len(np.asarray(values)), reference_shares(reference)
     x, (codes, names) = checked_scores(values, n_rows, "values"), label_groups(groups, n_rows)
     kept = np.array([name in shares for name in names], dtype=bool)
-    n, means, variance = (part[kept] for part in _moments(x, codes, len(names)))
+    n, means, variance = (part[kept] for part in group_moments(x, codes, len(names)))
     known = [name for name in names if name in shares]
     pi = np.array([shares[name] for name in known])
     absent = max(0.0, 1 - float(pi.sum()))
@@ -416,19 +422,6 @@ def post_stratified(
         )
     )
     return PostStratified(metric, measured, population, change, table, absent)
-
-# %% ../../nbs/govern/09_representation.ipynb #b6ef6ec7
-def _moments(
-    x: NDArray[np.float64], codes: NDArray[np.int64], n_groups: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    n = np.bincount(codes, minlength=n_groups)
-    total, square = (np.bincount(codes, weights=w, minlength=n_groups) for w in (x, x**2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (
-            n,
-            total / n,
-            np.maximum(square - total**2 / n, 0) / np.where(n > 1, n - 1, np.nan) / n,
-        )
 
 # %% ../../nbs/govern/09_representation.ipynb #5405f35b
 def _weighted_mean(
