@@ -3908,6 +3908,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'mlops_lit.result.counted': ('result.html#counted', 'mlops_lit/result.py'),
                                   'mlops_lit.result.facts': ('result.html#facts', 'mlops_lit/result.py'),
                                   'mlops_lit.result.interval_decimals': ('result.html#interval_decimals', 'mlops_lit/result.py'),
+                                  'mlops_lit.result.interval_style': ('result.html#interval_style', 'mlops_lit/result.py'),
                                   'mlops_lit.result.listed': ('result.html#listed', 'mlops_lit/result.py'),
                                   'mlops_lit.result.p_cell': ('result.html#p_cell', 'mlops_lit/result.py'),
                                   'mlops_lit.result.p_text': ('result.html#p_text', 'mlops_lit/result.py'),

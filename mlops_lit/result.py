@@ -10,7 +10,7 @@ from __future__ import annotations
 
 # %% auto #0
 __all__ = ['Result', 'p_text', 'p_cell', 'listed', 'counted', 'say', 'bullets', 'facts', 'readable', 'interval_decimals',
-           'with_interval']
+           'interval_style', 'with_interval']
 
 # %% ../nbs/05_result.ipynb #2785fc69
 import math
@@ -143,6 +143,15 @@ def interval_decimals(
     if not (math.isfinite(half) and half > 0):
         return None
     return max(0, 1 - math.floor(math.log10(half)))
+
+# %% ../nbs/05_result.ipynb #f50deb14
+def interval_style(
+    lower: float,  # Lower end
+    upper: float,  # Upper end
+) -> str:
+    "How a sentence writes a number with this interval, as a format: its decimals, or four significant digits without a width."
+    decimals = interval_decimals(lower, upper)
+    return ".4g" if decimals is None else f".{decimals}f"
 
 # %% ../nbs/05_result.ipynb #31805df5
 def with_interval(

@@ -45,7 +45,7 @@ from mlops_lit.evaluate.outcome import (
     checked_scores,
     checked_weights,
 )
-from ..result import Result, interval_decimals, p_text
+from ..result import Result, interval_style, p_text
 
 if TYPE_CHECKING:
     import altair as alt
@@ -154,8 +154,7 @@ def _sentence(found: Comparison) -> str:
         return f"{model} and {baseline} cannot be compared by {metric.title}: {gain.method}."
     if found.verdict == "not compared":
         return f"{values}: no interval of the difference ({gain.method.removeprefix('no interval: ')})."  # fmt: skip
-    decimals = interval_decimals(gain.lower, gain.upper)
-    style = ".4g" if decimals is None else f".{decimals}f"
+    style = interval_style(gain.lower, gain.upper)
     lower, upper = (f"{end:+{style}}" for end in (found.difference.lower, found.difference.upper))
     ends = f"difference {found.difference.value:+{style}}, {gain.confidence * 100:g}% interval {lower} to {upper}, {p_text(found.p_value)} ({found.test})"
     if found.verdict == "not told apart":
@@ -583,7 +582,8 @@ class Equivalence(Result):
         name = f"{metric_of(self.comparison.metric).title} of {first} not worse than that of {second} by {self.margin:g}"
         passed = None if math.isnan(self.lower) else self.lower > -self.margin
         value = None if math.isnan(self.comparison.gain.value) else self.comparison.gain.value
-        detail = f"{1 - 2 * self.alpha:.0%} interval of the gain {self.lower:.4g} to {self.upper:.4g}, {p_text(self.p_not_worse)}."
+        style = interval_style(self.lower, self.upper)
+        detail = f"{1 - 2 * self.alpha:.0%} interval of the gain {self.lower:{style}} to {self.upper:{style}}, {p_text(self.p_not_worse)}."
         return [Check(name, passed, value, f"interval above {-self.margin:g}", detail, "Schuirmann 1987; the margin is the user's")]  # fmt: skip
 
 # %% ../../nbs/evaluate/20_comparison.ipynb #3578e54e
@@ -611,9 +611,8 @@ def _margin_sentence(found: Equivalence) -> str:
     "The verdict in words."
     model, baseline = (markdown_text(name) for name in found.comparison.names)
     metric = metric_of(found.comparison.metric).title
-    ends = (
-        f"{1 - 2 * found.alpha:.0%} interval of the gain {found.lower:+.4g} to {found.upper:+.4g}"
-    )
+    style = interval_style(found.lower, found.upper)
+    ends = f"{1 - 2 * found.alpha:.0%} interval of the gain {found.lower:+{style}} to {found.upper:+{style}}"
     says = {
         "relevantly better": f"{model} is better by more than {found.margin:g} {metric}",
         "relevantly worse": f"{model} is worse by more than {found.margin:g} {metric}",
