@@ -10,7 +10,7 @@ demo: environment  ## run the mortgage story as notebooks and build the site
 	@.venv/bin/mlops-lit demo
 
 test: environment  ## run every notebook and the tests
-	@.venv/bin/python -m pytest
+	@.venv/bin/python .ci/tests.py
 
 check: environment  ## formatting, lint, types, import walls
 	@.venv/bin/ruff format --check nbs tests benchmarks .ci
